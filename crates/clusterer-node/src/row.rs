@@ -1,0 +1,438 @@
+//! A provisioned row: as a database delivered it, and as a typed value.
+
+use crate::{ClusterId, DbId, MachineId, NodeUrl, State, UnixTime, UrlError};
+use alloc::string::{String, ToString};
+use core::fmt;
+use core::time::Duration;
+
+/// One value of a row, before anybody knows whether it is the right kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cell {
+    /// SQL NULL.
+    #[default]
+    Null,
+    /// A whole number of any width.
+    Int(i128),
+    /// A text.
+    Text(String),
+    /// A value of another kind; the word names the kind, for the error.
+    Other(&'static str),
+}
+
+impl Cell {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "NULL",
+            Self::Int(_) => "a number",
+            Self::Text(_) => "text",
+            Self::Other(kind) => kind,
+        }
+    }
+}
+
+/// The columns of the clusterer table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Column {
+    /// `cluster_id_col`
+    ClusterId,
+    /// `description_col`
+    Description,
+    /// `duration_col`
+    Duration,
+    /// `failed_attempts_col`
+    FailedAttempts,
+    /// `clusterer_id_col`
+    Id,
+    /// `last_attempt_col`
+    LastAttempt,
+    /// `machine_id_col`
+    MachineId,
+    /// `no_tries_col`
+    NoTries,
+    /// `state_col`
+    State,
+    /// `url_col`
+    Url,
+}
+
+impl Column {
+    /// The column's default name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClusterId => "cluster_id",
+            Self::Description => "description",
+            Self::Duration => "duration",
+            Self::FailedAttempts => "failed_attempts",
+            Self::Id => "id",
+            Self::LastAttempt => "last_attempt",
+            Self::MachineId => "machine_id",
+            Self::NoTries => "no_tries",
+            Self::State => "state",
+            Self::Url => "url",
+        }
+    }
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A row as a database delivered it: any column may hold anything.
+///
+/// The default stands for a row of which only the columns without a default of their own are missing:
+/// state 1, `failed_attempts` 3, duration 30, everything else zero or NULL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawRow {
+    /// The database key.
+    pub id: Cell,
+    /// The cluster's id.
+    pub cluster_id: Cell,
+    /// The machine's id within the cluster.
+    pub machine_id: Cell,
+    /// Where the node listens.
+    pub url: Cell,
+    /// 0, 1 or 2.
+    pub state: Cell,
+    /// Unix time of the last failure, seconds.
+    pub last_attempt: Cell,
+    /// Failures in a row until the node is disabled.
+    pub failed_attempts: Cell,
+    /// Failures in a row so far.
+    pub no_tries: Cell,
+    /// Seconds a node stays disabled.
+    pub duration: Cell,
+    /// Free text; NULL is `none`.
+    pub description: Cell,
+}
+
+impl Default for RawRow {
+    fn default() -> Self {
+        Self {
+            id: Cell::Null,
+            cluster_id: Cell::Null,
+            machine_id: Cell::Null,
+            url: Cell::Null,
+            state: Cell::Int(1),
+            last_attempt: Cell::Int(0),
+            failed_attempts: Cell::Int(3),
+            no_tries: Cell::Int(0),
+            duration: Cell::Int(30),
+            description: Cell::Null,
+        }
+    }
+}
+
+/// A row whose every column is what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The database key.
+    pub id: DbId,
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The machine within the cluster.
+    pub machine: MachineId,
+    /// Where it listens.
+    pub url: NodeUrl,
+    /// The state it was stored with.
+    pub state: State,
+    /// When its last failure was.
+    pub last_attempt: UnixTime,
+    /// Failures in a row until it is disabled, as stored. See [`Row::max_failures`].
+    pub failed_attempts: u32,
+    /// Failures in a row when it was stored.
+    pub no_tries: u32,
+    /// How long it stays disabled: whole seconds.
+    pub duration: Duration,
+    /// Free text.
+    pub description: String,
+}
+
+/// A row that could be used, and what had to be corrected in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parsed {
+    /// The row.
+    pub row: Row,
+    /// A value that was replaced.
+    pub warning: Option<RowWarning>,
+}
+
+/// A value that was replaced by a sane one. The row is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RowWarning {
+    /// `last_attempt` is negative or more than a day ahead (2.2 writes 32 junk bits there): counts as 0.
+    LastAttempt(i128),
+}
+
+impl fmt::Display for RowWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LastAttempt(value) => {
+                write!(f, "last_attempt {value} is no time of the past: taken as 0")
+            }
+        }
+    }
+}
+
+/// What is wrong with a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The value is NULL.
+    Null,
+    /// The number is outside the range given.
+    OutOfRange {
+        /// The number.
+        value: i128,
+        /// What would be right.
+        want: &'static str,
+    },
+    /// The value is of another kind.
+    Type {
+        /// What it is.
+        found: &'static str,
+        /// What it should be.
+        want: &'static str,
+    },
+    /// The URL cannot be read.
+    Url {
+        /// The URL.
+        url: String,
+        /// Why.
+        error: UrlError,
+    },
+}
+
+/// Why a row cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowError {
+    /// Which column.
+    pub column: Column,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+impl fmt::Display for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let column = self.column;
+        match &self.problem {
+            Problem::Null => write!(f, "column {column} is NULL"),
+            Problem::OutOfRange { value, want } => {
+                write!(f, "column {column} is {value}, must be {want}")
+            }
+            Problem::Type { found, want } => {
+                write!(f, "column {column} is {found}, must be {want}")
+            }
+            Problem::Url { url, error } => write!(f, "column {column}: {url:?}: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for RowError {}
+
+const ID_RANGE: &str = "a number from 1 to 2147483647";
+const COUNT_RANGE: &str = "a number from 0 to 2147483647";
+const SECONDS_A_DAY: i128 = 86_400;
+
+impl Row {
+    /// Reads a row. `now` judges `last_attempt` only.
+    ///
+    /// # Errors
+    /// The first column that holds something it must not.
+    pub fn parse(raw: &RawRow, now: UnixTime) -> Result<Parsed, RowError> {
+        let id = int(Column::Id, &raw.id)?;
+        let id = i64::try_from(id)
+            .ok()
+            .and_then(DbId::new)
+            .ok_or_else(|| out_of_range(Column::Id, id, "a number from 0"))?;
+        let cluster = int(Column::ClusterId, &raw.cluster_id)?;
+        let machine = int(Column::MachineId, &raw.machine_id)?;
+        let state = int(Column::State, &raw.state)?;
+        let stored_last_attempt = int(Column::LastAttempt, &raw.last_attempt)?;
+        let last_attempt = plausible_past(stored_last_attempt, now);
+        let row = Self {
+            id,
+            cluster: cluster
+                .try_into()
+                .map_err(|_| out_of_range(Column::ClusterId, cluster, ID_RANGE))?,
+            machine: machine
+                .try_into()
+                .map_err(|_| out_of_range(Column::MachineId, machine, ID_RANGE))?,
+            url: url(&raw.url)?,
+            state: state.try_into().map_err(|_| out_of_range(Column::State, state, "0, 1 or 2"))?,
+            last_attempt: last_attempt.unwrap_or(UnixTime::ZERO),
+            failed_attempts: count(Column::FailedAttempts, &raw.failed_attempts)?,
+            no_tries: count(Column::NoTries, &raw.no_tries)?,
+            duration: Duration::from_secs(count(Column::Duration, &raw.duration)?.into()),
+            description: description(&raw.description)?,
+        };
+        let warning = match last_attempt {
+            Some(_) => None,
+            None => Some(RowWarning::LastAttempt(stored_last_attempt)),
+        };
+        Ok(Parsed { row, warning })
+    }
+
+    /// How many failures in a row disable the node: `failed_attempts`, at least 1.
+    #[must_use]
+    pub fn max_failures(&self) -> u32 {
+        self.failed_attempts.max(1)
+    }
+}
+
+fn out_of_range(column: Column, value: i128, want: &'static str) -> RowError {
+    RowError { column, problem: Problem::OutOfRange { value, want } }
+}
+
+fn wrong_type(column: Column, cell: &Cell, want: &'static str) -> RowError {
+    let problem = match cell {
+        Cell::Null => Problem::Null,
+        other => Problem::Type { found: other.kind(), want },
+    };
+    RowError { column, problem }
+}
+
+fn int(column: Column, cell: &Cell) -> Result<i128, RowError> {
+    match cell {
+        Cell::Int(value) => Ok(*value),
+        other => Err(wrong_type(column, other, "a number")),
+    }
+}
+
+fn count(column: Column, cell: &Cell) -> Result<u32, RowError> {
+    let value = int(column, cell)?;
+    i32::try_from(value)
+        .ok()
+        .and_then(|value| u32::try_from(value).ok())
+        .ok_or_else(|| out_of_range(column, value, COUNT_RANGE))
+}
+
+fn url(cell: &Cell) -> Result<NodeUrl, RowError> {
+    match cell {
+        Cell::Text(text) => text.parse().map_err(|error| RowError {
+            column: Column::Url,
+            problem: Problem::Url { url: text.clone(), error },
+        }),
+        other => Err(wrong_type(Column::Url, other, "text")),
+    }
+}
+
+fn description(cell: &Cell) -> Result<String, RowError> {
+    match cell {
+        Cell::Null => Ok("none".to_string()),
+        Cell::Text(text) => Ok(text.clone()),
+        other => Err(wrong_type(Column::Description, other, "text")),
+    }
+}
+
+/// The time, if it is one a failure can have had: not before 1970, at most a day ahead of `now`.
+fn plausible_past(value: i128, now: UnixTime) -> Option<UnixTime> {
+    if value > i128::from(now.as_secs()).saturating_add(SECONDS_A_DAY) {
+        return None;
+    }
+    u64::try_from(value).ok().map(UnixTime::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: UnixTime = UnixTime::from_secs(1_000_000);
+
+    fn good() -> RawRow {
+        RawRow {
+            id: Cell::Int(2),
+            cluster_id: Cell::Int(1),
+            machine_id: Cell::Int(2),
+            url: Cell::Text("bin:127.0.0.2:5566".into()),
+            ..RawRow::default()
+        }
+    }
+
+    fn error(change: impl FnOnce(&mut RawRow)) -> String {
+        let mut raw = good();
+        change(&mut raw);
+        Row::parse(&raw, NOW).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn null_description_is_none() {
+        assert_eq!(Row::parse(&good(), NOW).unwrap().row.description, "none");
+    }
+
+    #[test]
+    fn each_wrong_value_names_its_column() {
+        assert_eq!(error(|r| r.id = Cell::Null), "column id is NULL");
+        assert_eq!(error(|r| r.id = Cell::Int(-1)), "column id is -1, must be a number from 0");
+        assert_eq!(
+            error(|r| r.machine_id = Cell::Int(-2)),
+            "column machine_id is -2, must be a number from 1 to 2147483647"
+        );
+        assert_eq!(error(|r| r.state = Cell::Int(7)), "column state is 7, must be 0, 1 or 2");
+        assert_eq!(
+            error(|r| r.duration = Cell::Text("x".into())),
+            "column duration is text, must be a number"
+        );
+        assert_eq!(
+            error(|r| r.description = Cell::Other("a blob")),
+            "column description is a blob, must be text"
+        );
+        assert_eq!(
+            error(|r| r.url = Cell::Text("bin:a:0".into())),
+            "column url: \"bin:a:0\": the port is not a number from 1 to 65535"
+        );
+        assert_eq!(
+            error(|r| r.cluster_id = Cell::Int(4_294_967_297)),
+            "column cluster_id is 4294967297, must be a number from 1 to 2147483647"
+        );
+    }
+
+    #[test]
+    fn junk_in_last_attempt_counts_as_0_from_a_day_ahead_on() {
+        let parse = |value| {
+            let raw = RawRow { last_attempt: Cell::Int(value), ..good() };
+            let parsed = Row::parse(&raw, NOW).unwrap();
+            (parsed.row.last_attempt.as_secs(), parsed.warning.is_some())
+        };
+        assert_eq!(parse(1_086_400), (1_086_400, false));
+        assert_eq!(parse(1_086_401), (0, true));
+        assert_eq!(parse(-1), (0, true));
+        assert_eq!(parse(i128::from(u64::MAX)), (0, true));
+    }
+
+    #[test]
+    fn no_failed_attempts_disables_at_the_first_failure() {
+        let raw = RawRow { failed_attempts: Cell::Int(0), ..good() };
+        assert_eq!(Row::parse(&raw, NOW).unwrap().row.max_failures(), 1);
+    }
+
+    fn any_cell() -> impl Strategy<Value = Cell> {
+        prop_oneof![
+            Just(Cell::Null),
+            any::<i128>().prop_map(Cell::Int),
+            (-3_i128..100).prop_map(Cell::Int),
+            "\\PC{0,20}".prop_map(Cell::Text),
+            Just(Cell::Other("a blob")),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_row_is_read_or_named(cells in prop::collection::vec(any_cell(), 10)) {
+            let mut cells = cells.into_iter();
+            let mut next = || cells.next().unwrap();
+            let raw = RawRow {
+                id: next(), cluster_id: next(), machine_id: next(), url: next(), state: next(),
+                last_attempt: next(), failed_attempts: next(), no_tries: next(), duration: next(),
+                description: next(),
+            };
+            let _ = Row::parse(&raw, NOW);
+        }
+    }
+}
