@@ -1,5 +1,7 @@
 //! The rules of probing, each deadline from both sides, on a clock of the test's own.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use clusterer_node::{
     AdminState, ClusterId, LinkEvent, LinkFailure, LinkId, LinkState, MachineId, Moment, NodeKey,
     Now, State, StoredStatus, UnixTime,

@@ -26,8 +26,8 @@ pub trait ClusterModule: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PacketContext {
-    /// The cluster of the registration that took the packet.
-    pub cluster: ClusterId,
+    /// The cluster of the registration that took the packet; `None` if that is for cluster 0.
+    pub cluster: Option<ClusterId>,
     /// The sender, as the packet names it.
     pub sender: MachineId,
     /// The sender is a node of the cluster. False only where the auth check is off: such a sender has
@@ -43,7 +43,7 @@ impl PacketContext {
     /// A context, for those who drive modules themselves (tests, simulators).
     #[must_use]
     pub const fn new(
-        cluster: ClusterId,
+        cluster: Option<ClusterId>,
         sender: MachineId,
         provisioned: bool,
         address: IpAddr,

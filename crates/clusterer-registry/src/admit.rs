@@ -1,0 +1,186 @@
+//! What becomes of a packet.
+
+use crate::registry::{Peer, Registered};
+use crate::slot::Passage;
+use crate::{ClusterModule, PacketContext, Registration};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use clusterer_bin::{Dialect, Packet};
+use clusterer_node::{ClusterId, MachineId, Moment, NodeKey};
+use core::fmt;
+use core::net::IpAddr;
+
+/// The version of the payload's format that a 2.2 node takes.
+const VERSION: i16 = 1;
+
+/// The modules, as the receiving threads see them. Immutable but for the slots' atomics.
+#[derive(Clone)]
+pub struct Modules {
+    own: MachineId,
+    /// In order of names; those of one name in order of registration.
+    modules: Vec<Registered>,
+}
+
+/// What to do with a packet.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Verdict<'m> {
+    /// Give it to the module.
+    Deliver {
+        /// Whom to give it to.
+        module: &'m Arc<dyn ClusterModule>,
+        /// Where it came from.
+        context: PacketContext,
+    },
+    /// Drop it: the node is shut out. Tell the module
+    /// [`TemporarilyDisabled`](crate::ModuleEvent::TemporarilyDisabled).
+    Disabled {
+        /// Whom to tell.
+        module: &'m Arc<dyn ClusterModule>,
+        /// Which node.
+        node: NodeKey,
+    },
+    /// Drop it, and count why.
+    Drop(DropReason),
+}
+
+impl fmt::Debug for Verdict<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deliver { context, .. } => write!(f, "Deliver({context:?})"),
+            Self::Disabled { node, .. } => write!(f, "Disabled({node})"),
+            Self::Drop(reason) => write!(f, "Drop({reason:?})"),
+        }
+    }
+}
+
+/// Why a packet is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The auth check is on, and the sender is no node of the cluster at its address.
+    Auth,
+    /// It claims to come from this very machine.
+    OwnId,
+    /// The sender's machine id is not a positive number.
+    SenderId,
+    /// No module has registered its name.
+    UnknownModule,
+    /// It is for another cluster than the module's.
+    WrongCluster,
+    /// Its format version is not 1.
+    Version,
+}
+
+impl DropReason {
+    /// A short word for logs and labels.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::OwnId => "own_id",
+            Self::SenderId => "sender_id",
+            Self::UnknownModule => "unknown_module",
+            Self::Version => "version",
+            Self::WrongCluster => "wrong_cluster",
+        }
+    }
+}
+
+impl Modules {
+    pub(crate) fn new(own: MachineId, mut modules: Vec<Registered>) -> Self {
+        modules.sort_by(|a, b| a.registration.name.cmp(&b.registration.name));
+        Self { own, modules }
+    }
+
+    /// Decides about a packet that came from this address, and stamps the sender's last-seen if it is
+    /// admitted. Any thread; no lock, no allocation.
+    ///
+    /// A 2.2 packet names no cluster: it goes to the registration in whose cluster the sender is a node.
+    /// A sender that is a node of none goes to the first registration of that name without auth check.
+    #[must_use]
+    pub fn admit(&self, from: IpAddr, packet: &Packet<'_>, now: Moment) -> Verdict<'_> {
+        let candidates = self.named(packet.module);
+        if candidates.is_empty() {
+            return Verdict::Drop(DropReason::UnknownModule);
+        }
+        if packet.dialect == Dialect::V22 && packet.version != VERSION {
+            return Verdict::Drop(DropReason::Version);
+        }
+        let Some(sender) = MachineId::new(packet.sender) else {
+            return Verdict::Drop(DropReason::SenderId);
+        };
+        if sender == self.own {
+            return Verdict::Drop(DropReason::OwnId);
+        }
+        let from = from.to_canonical();
+        let meant = |registered: &&Registered| match (packet.cluster, registered.cluster()) {
+            (Some(meant), Some(cluster)) => meant == cluster.get(),
+            _ => true,
+        };
+        let mut reason = DropReason::WrongCluster;
+        let mut stranger = None;
+        for registered in candidates.iter().filter(meant) {
+            match registered.peers.get(&sender) {
+                Some(peer) if peer.address == from || !registered.registration.auth_check => {
+                    return registered.pass(peer, from, sender, now);
+                }
+                _ if registered.registration.auth_check => reason = DropReason::Auth,
+                _ => stranger = stranger.or(Some(registered)),
+            }
+        }
+        match stranger {
+            Some(registered) => Verdict::Deliver {
+                module: &registered.module,
+                context: PacketContext::new(registered.cluster(), sender, false, from, now),
+            },
+            None => Verdict::Drop(reason),
+        }
+    }
+
+    /// When a module last heard a node; `None` if it does not watch it.
+    #[must_use]
+    pub fn last_seen(&self, name: &str, node: NodeKey) -> Option<Moment> {
+        let mut named = self.named(name.as_bytes()).iter();
+        let registered = named.find(|registered| registered.cluster() == Some(node.cluster))?;
+        registered.peers.get(&node.machine).map(|peer| peer.slot.last_seen())
+    }
+
+    /// The registrations, in order of names.
+    pub fn registrations(&self) -> impl Iterator<Item = &Registration> {
+        self.modules.iter().map(|registered| &*registered.registration)
+    }
+
+    /// The registrations of a name.
+    fn named(&self, name: &[u8]) -> &[Registered] {
+        let key = |registered: &Registered| registered.registration.name.as_bytes().cmp(name);
+        let begin = self.modules.partition_point(|registered| key(registered).is_lt());
+        let end = self.modules.partition_point(|registered| key(registered).is_le());
+        self.modules.get(begin..end).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Modules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.registrations()).finish()
+    }
+}
+
+impl Registered {
+    fn cluster(&self) -> Option<ClusterId> {
+        self.registration.cluster
+    }
+
+    fn pass(&self, peer: &Peer, from: IpAddr, sender: MachineId, now: Moment) -> Verdict<'_> {
+        let module = &self.module;
+        match (peer.slot.arrive(now), self.cluster()) {
+            (Passage::Shut, Some(cluster)) => {
+                Verdict::Disabled { module, node: NodeKey { cluster, machine: sender } }
+            }
+            (_, cluster) => {
+                let context = PacketContext::new(cluster, sender, true, from, now);
+                Verdict::Deliver { module, context }
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Who is admitted, who is shut out, who is told.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use clusterer_bin::{Dialect, Origin, Packet, PacketWriter};
+use clusterer_node::{ClusterId, MachineId, Moment, NodeKey, Protocol};
+use clusterer_registry::{
+    ClusterModule, DropReason, Malformed, Member, ModuleEvent, Notice, PacketContext,
+    RegisterError, Registration, Registry, Verdict,
+};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+struct Nobody;
+
+impl ClusterModule for Nobody {
+    fn on_packet(&self, _: &PacketContext, _: &Packet<'_>) -> Result<(), Malformed> {
+        Ok(())
+    }
+
+    fn on_event(&self, _: ModuleEvent) {}
+}
+
+const T: Duration = Duration::from_millis(100);
+
+fn at(millis: u64) -> Moment {
+    Moment::from_millis(millis)
+}
+
+fn cluster(id: i32) -> ClusterId {
+    ClusterId::new(id).unwrap()
+}
+
+fn machine(id: i32) -> MachineId {
+    MachineId::new(id).unwrap()
+}
+
+fn node(cluster_id: i32, machine_id: i32) -> NodeKey {
+    NodeKey { cluster: cluster(cluster_id), machine: machine(machine_id) }
+}
+
+fn ip(last: i32) -> IpAddr {
+    format!("127.0.0.{last}").parse().unwrap()
+}
+
+fn member(cluster_id: i32, machine_id: i32) -> Member {
+    Member { node: node(cluster_id, machine_id), protocol: Protocol::Bin, address: ip(machine_id) }
+}
+
+/// Machine 1, a module `m` for each of these clusters, and these nodes.
+fn registry(clusters: &[(i32, bool)], members: &[(i32, i32)]) -> Registry {
+    let mut registry = Registry::new(machine(1));
+    registry.load(at(0), members.iter().map(|&(c, m)| member(c, m)));
+    for &(id, auth) in clusters {
+        let registration = Registration::new("m", ClusterId::new(id), T).auth_check(auth);
+        registry.register(at(0), registration, Arc::new(Nobody)).unwrap();
+    }
+    registry
+}
+
+fn packet(module: &str, sender: i32, version: i16) -> Vec<u8> {
+    let origin = Origin { sender, cluster: 1 };
+    let writer = PacketWriter::with_version(Dialect::V22, module.as_bytes(), 0, version, origin);
+    writer.finish(1).unwrap().to_vec()
+}
+
+/// What becomes of a packet, in short.
+fn admit_at(registry: &Registry, from: IpAddr, bytes: &[u8], now: u64) -> String {
+    let packet = Packet::parse(Dialect::V22, bytes).unwrap();
+    match registry.modules().admit(from, &packet, at(now)) {
+        Verdict::Deliver { context, .. } => {
+            let cluster = context.cluster.map_or(0, ClusterId::get);
+            format!("cluster {cluster} provisioned {}", context.provisioned)
+        }
+        Verdict::Disabled { node, .. } => format!("disabled {node}"),
+        Verdict::Drop(reason) => reason.name().into(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn admit(registry: &Registry, from: i32, sender: i32) -> String {
+    admit_at(registry, ip(from), &packet("m", sender, 1), 0)
+}
+
+fn events(registry: &mut Registry, now: u64) -> Vec<ModuleEvent> {
+    let mut notices: Vec<Notice> = Vec::new();
+    registry.tick(at(now), &mut notices);
+    notices.iter().map(|notice| notice.event).collect()
+}
+
+#[test]
+fn the_auth_check_wants_the_sender_at_its_address() {
+    let registry = registry(&[(1, true)], &[(1, 2), (1, 3)]);
+    assert_eq!(admit(&registry, 2, 2), "cluster 1 provisioned true");
+    assert_eq!(admit(&registry, 3, 2), "auth");
+    assert_eq!(admit(&registry, 9, 9), "auth");
+    assert_eq!(admit(&registry, 1, 1), "own_id");
+    let mapped = "::ffff:127.0.0.2".parse().unwrap();
+    assert_eq!(
+        admit_at(&registry, mapped, &packet("m", 2, 1), 0),
+        "cluster 1 provisioned true",
+        "an IPv4 address is the same inside IPv6"
+    );
+}
+
+#[test]
+fn without_it_anybody_is_taken_but_oneself() {
+    let registry = registry(&[(1, false)], &[(1, 2)]);
+    assert_eq!(admit(&registry, 9, 2), "cluster 1 provisioned true");
+    assert_eq!(admit(&registry, 9, 9), "cluster 1 provisioned false");
+    assert_eq!(admit(&registry, 9, 1), "own_id");
+    assert_eq!(admit(&registry, 9, 0), "sender_id");
+    assert_eq!(admit(&registry, 9, -5), "sender_id");
+}
+
+#[test]
+fn a_packet_goes_to_the_registration_in_whose_cluster_the_sender_is() {
+    let registry = registry(&[(1, true), (2, true), (3, false)], &[(1, 2), (2, 4)]);
+    assert_eq!(admit(&registry, 2, 2), "cluster 1 provisioned true");
+    assert_eq!(admit(&registry, 4, 4), "cluster 2 provisioned true");
+    assert_eq!(admit(&registry, 9, 9), "cluster 3 provisioned false");
+}
+
+#[test]
+fn a_name_nobody_registered_and_another_version_are_dropped() {
+    let registry = registry(&[(1, false)], &[(1, 2)]);
+    assert_eq!(admit_at(&registry, ip(2), &packet("n", 2, 1), 0), "unknown_module");
+    assert_eq!(admit_at(&registry, ip(2), &packet("", 2, 1), 0), "unknown_module");
+    assert_eq!(admit_at(&registry, ip(2), &packet("m", 2, 2), 0), DropReason::Version.name());
+}
+
+#[test]
+fn a_later_packet_names_its_cluster() {
+    let registry = registry(&[(1, false)], &[(1, 2)]);
+    let writer = |cluster| {
+        let origin = Origin { sender: 2, cluster };
+        PacketWriter::new(Dialect::V24, "m", 0, origin).finish(1).unwrap().to_vec()
+    };
+    let verdict = |bytes: &[u8]| {
+        let packet = Packet::parse(Dialect::V24, bytes).unwrap();
+        format!("{:?}", registry.modules().admit(ip(2), &packet, at(0)))
+    };
+    assert!(verdict(&writer(1)).starts_with("Deliver"));
+    assert_eq!(verdict(&writer(7)), "Drop(WrongCluster)");
+}
+
+#[test]
+fn timeout_comes_once_a_cycle() {
+    let mut registry = registry(&[(1, false)], &[(1, 2)]);
+    let timeout = [ModuleEvent::Timeout(node(1, 2))];
+    assert_eq!(events(&mut registry, 100), []);
+    assert_eq!(events(&mut registry, 101), timeout);
+    assert_eq!(registry.deadline(), Some(at(301)));
+    assert_eq!(admit_at(&registry, ip(2), &packet("m", 2, 1), 300), "disabled cluster 1 machine 2");
+    assert_eq!(events(&mut registry, 300), []);
+    assert_eq!(events(&mut registry, 301), []);
+    assert_eq!(events(&mut registry, 401), []);
+    assert_eq!(events(&mut registry, 402), timeout, "silent again");
+    assert_eq!(
+        admit_at(&registry, ip(2), &packet("m", 2, 1), 602),
+        "cluster 1 provisioned true",
+        "let in again by its own packet"
+    );
+}
+
+#[test]
+fn packets_put_the_timeout_off() {
+    let mut registry = registry(&[(1, false)], &[(1, 2)]);
+    for now in (0..2_000).step_by(100) {
+        admit_at(&registry, ip(2), &packet("m", 2, 1), now);
+        assert_eq!(events(&mut registry, now + 99), []);
+    }
+}
+
+#[test]
+fn a_reload_keeps_what_is_known_of_nodes_that_stay() {
+    let mut registry = registry(&[(1, false)], &[(1, 2), (1, 3)]);
+    events(&mut registry, 101);
+    registry.load(at(150), [member(1, 2), member(1, 4)]);
+    let shut = admit_at(&registry, ip(2), &packet("m", 2, 1), 200);
+    assert_eq!(shut, "disabled cluster 1 machine 2");
+    assert_eq!(registry.modules().last_seen("m", node(1, 4)), Some(at(150)));
+    assert_eq!(registry.modules().last_seen("m", node(1, 3)), None);
+    assert_eq!(events(&mut registry, 251), [ModuleEvent::Timeout(node(1, 4))]);
+}
+
+#[test]
+fn nodes_of_another_protocol_or_cluster_are_not_watched() {
+    let mut registry = registry(&[(1, false)], &[(2, 2)]);
+    let udp = Member { protocol: Protocol::Udp, ..member(1, 3) };
+    registry.load(at(0), [member(2, 2), udp, member(1, 1)]);
+    assert_eq!(registry.deadline(), None);
+}
+
+#[test]
+fn a_registration_that_makes_no_sense_is_refused() {
+    let mut registry = registry(&[(1, false)], &[]);
+    let mut register = |registration| {
+        registry.register(at(0), registration, Arc::new(Nobody)).unwrap_err().to_string()
+    };
+    assert_eq!(
+        register(Registration::new("m", cluster(1), T)),
+        "module \"m\" is registered for cluster 1 already"
+    );
+    assert_eq!(
+        register(Registration::new("n", None, T).auth_check(true)),
+        "an auth check needs a cluster: give a cluster id other than 0"
+    );
+    assert_eq!(
+        register(Registration::new("n", cluster(1), Duration::from_micros(999))),
+        "the timeout must be at least a millisecond"
+    );
+    for name in ["", "clusterer"] {
+        let error = registry
+            .register(at(0), Registration::new(name, cluster(1), T), Arc::new(Nobody))
+            .unwrap_err();
+        assert_eq!(error, RegisterError::BadName(name.into()));
+    }
+}
