@@ -60,16 +60,20 @@ impl fmt::Debug for Verdict<'_> {
 pub enum DropReason {
     /// The auth check is on, and the sender is no node of the cluster at its address.
     Auth,
+    /// A field of it cannot be read, or makes no sense.
+    Malformed,
     /// It claims to come from this very machine.
     OwnId,
     /// The sender's machine id is not a positive number.
     SenderId,
+    /// A packet of the node's own, with a command that this node does not know.
+    UnknownCommand,
     /// No module has registered its name.
     UnknownModule,
-    /// It is for another cluster than the module's.
-    WrongCluster,
     /// Its format version is not 1.
     Version,
+    /// It is for another cluster than the module's.
+    WrongCluster,
 }
 
 impl DropReason {
@@ -78,8 +82,10 @@ impl DropReason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Auth => "auth",
+            Self::Malformed => "malformed",
             Self::OwnId => "own_id",
             Self::SenderId => "sender_id",
+            Self::UnknownCommand => "unknown_command",
             Self::UnknownModule => "unknown_module",
             Self::Version => "version",
             Self::WrongCluster => "wrong_cluster",

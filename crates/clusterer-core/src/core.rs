@@ -1,0 +1,314 @@
+//! The state machine.
+
+use crate::persistence::Persistence;
+use crate::view::{ClusterView, NodeView, View};
+use crate::{Action, Input, Settings};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use clusterer_node::{
+    AdminState, Availability, Change, ClusterId, DbId, LinkState, MachineId, Moment, Node, NodeKey,
+    Now, Protocol, StoredStatus, Table,
+};
+use clusterer_probe::{Cause, Prober, Target, Transition, UnknownNode};
+use clusterer_registry::{ClusterModule, Member, Notice, RegisterError, Registration, Registry};
+use core::fmt;
+use core::net::IpAddr;
+
+/// A node's whole state. See the crate's documentation.
+#[derive(Debug)]
+pub struct Core {
+    settings: Settings,
+    table: TableView,
+    prober: Prober,
+    registry: Registry,
+    persistence: Persistence,
+    /// What is published has changed.
+    stale: bool,
+}
+
+/// The table, with its nodes shared so that views can keep them.
+#[derive(Debug)]
+struct TableView {
+    own: MachineId,
+    clusters: Vec<(ClusterId, IpAddr, Vec<Arc<Node>>)>,
+    by_key: BTreeMap<NodeKey, Arc<Node>>,
+}
+
+/// Why a status cannot be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StatusError {
+    /// The node has another protocol.
+    Protocol {
+        /// Which node.
+        node: NodeKey,
+        /// The protocol it has.
+        has: Protocol,
+    },
+    /// There is no such node.
+    UnknownNode(NodeKey),
+}
+
+impl fmt::Display for StatusError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol { node, has } => write!(f, "{node} has protocol {has}"),
+            Self::UnknownNode(node) => write!(f, "{node} is not in the table"),
+        }
+    }
+}
+
+impl core::error::Error for StatusError {}
+
+impl From<UnknownNode> for StatusError {
+    fn from(UnknownNode(node): UnknownNode) -> Self {
+        Self::UnknownNode(node)
+    }
+}
+
+impl Core {
+    /// A node with an empty table. `seed` is any number, better a random one: see
+    /// [`Prober::new`].
+    #[must_use]
+    pub fn new(own: MachineId, settings: Settings, seed: i32) -> Self {
+        Self {
+            prober: Prober::new(settings.probing(), seed),
+            registry: Registry::new(own),
+            persistence: Persistence::new(settings.persistent),
+            table: TableView { own, clusters: Vec::new(), by_key: BTreeMap::new() },
+            settings,
+            stale: true,
+        }
+    }
+
+    /// Takes an input in. What is due is judged by [`Input::Tick`] only: hand in everything that
+    /// happened before it first, so that nobody is judged by what was not looked at yet.
+    pub fn handle(&mut self, now: Now, input: Input, actions: &mut Vec<Action>) {
+        let mut found = Vec::new();
+        match input {
+            Input::Flushed(outcome) => self.persistence.flushed(now.mono, outcome.is_some()),
+            Input::Link { link, event } => {
+                self.prober.link_event(now, link, event, &mut found);
+                self.stale = true;
+            }
+            Input::Loaded(table) => self.load(now, &table, &mut found),
+            Input::Pong { link, sender, nonce } => {
+                self.prober.pong(now, link, sender, nonce, &mut found);
+            }
+            Input::Tick => {
+                self.prober.tick(now, &mut found);
+                self.carry(now.mono, found, actions);
+                return self.tick(now.mono, actions);
+            }
+        }
+        self.carry(now.mono, found, actions);
+    }
+
+    /// Adds a module. Its nodes count as heard now.
+    ///
+    /// # Errors
+    /// [`RegisterError`].
+    pub fn register(
+        &mut self,
+        now: Now,
+        registration: Registration,
+        module: Arc<dyn ClusterModule>,
+    ) -> Result<(), RegisterError> {
+        self.registry.register(now.mono, registration, module)?;
+        self.stale = true;
+        Ok(())
+    }
+
+    /// An administrator takes a node down, or puts it in use.
+    ///
+    /// # Errors
+    /// There is no such node, or it has another protocol.
+    pub fn administer(
+        &mut self,
+        now: Now,
+        node: NodeKey,
+        protocol: Protocol,
+        admin: AdminState,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), StatusError> {
+        self.require(node, protocol)?;
+        let mut found = Vec::new();
+        let result = self.prober.administer(now, node, admin, &mut found);
+        self.carry(now.mono, found, actions);
+        Ok(result?)
+    }
+
+    /// A module saw a node fail.
+    ///
+    /// # Errors
+    /// There is no such node, or it has another protocol.
+    pub fn report_failure(
+        &mut self,
+        now: Now,
+        node: NodeKey,
+        protocol: Protocol,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), StatusError> {
+        self.require(node, protocol)?;
+        let mut found = Vec::new();
+        let result = self.prober.report_failure(now, node, &mut found);
+        self.carry(now.mono, found, actions);
+        Ok(result?)
+    }
+
+    /// When [`Input::Tick`] is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        let deadlines =
+            [self.prober.deadline(), self.registry.deadline(), self.persistence.deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// What is dirty, without waiting for its turn: before a reload, and at the end. [`Input::Flushed`]
+    /// must follow. `None` if there is nothing to write, or a flush is under way.
+    pub fn take_flush(&mut self) -> Option<Vec<Change>> {
+        let Self { persistence, table, prober, .. } = self;
+        persistence.take(&|node| table.current(prober, node))
+    }
+
+    /// A new picture, if the last one taken is out of date.
+    pub fn take_view(&mut self) -> Option<View> {
+        if !core::mem::take(&mut self.stale) {
+            return None;
+        }
+        let clusters = self.table.clusters.iter().map(|(id, _, nodes)| ClusterView {
+            id: *id,
+            nodes: nodes.iter().filter_map(|node| self.view_of(node)).collect(),
+        });
+        Some(View::new(self.table.own, clusters.collect(), self.registry.modules()))
+    }
+
+    fn view_of(&self, node: &Arc<Node>) -> Option<NodeView> {
+        let availability = *self.prober.availability(node.key())?;
+        let link = self.prober.link_of(node.key());
+        let state = link.and_then(|link| self.prober.link_state(link));
+        Some(NodeView::new(node.clone(), availability, link, state.unwrap_or(LinkState::Idle)))
+    }
+
+    fn load(&mut self, now: Now, table: &Table, found: &mut Vec<clusterer_probe::Action>) {
+        self.table = TableView::new(table);
+        self.persistence.loaded(&self.table.by_key.keys().copied().collect());
+        let targets = table.peers().map(|node| (target(node), stored(node)));
+        self.prober.load(now, targets, found);
+        for node in table.peers() {
+            self.note_difference(now.mono, node);
+        }
+        self.registry.load(now.mono, table.peers().map(member));
+        self.stale = true;
+    }
+
+    /// A row that means something else than it says (its time of being disabled is over) is dirty.
+    fn note_difference(&mut self, now: Moment, node: &Node) {
+        let Some(is) = self.prober.availability(node.key()) else { return };
+        if (is.state(), is.no_tries) != (node.row.state, node.row.no_tries) {
+            self.persistence.changed(now, node.key(), false);
+        }
+    }
+
+    /// What is due beside probing. Changes that probing just found are part of a flush that is due.
+    fn tick(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        let mut notices: Vec<Notice> = Vec::new();
+        self.registry.tick(now, &mut notices);
+        actions.extend(notices.into_iter().map(Action::Notify));
+        let Self { persistence, table, prober, .. } = self;
+        let changes = persistence.tick(now, &|node| table.current(prober, node));
+        actions.extend(changes.map(Action::Flush));
+    }
+
+    /// Turns what the prober wants into what the driver does.
+    fn carry(
+        &mut self,
+        now: Moment,
+        found: Vec<clusterer_probe::Action>,
+        actions: &mut Vec<Action>,
+    ) {
+        use clusterer_probe::Action as Found;
+        for action in found {
+            self.stale |= !matches!(action, Found::Ping { .. });
+            actions.push(match action {
+                Found::Changed(transition) => {
+                    self.note_change(now, &transition);
+                    Action::Changed(transition)
+                }
+                Found::Close(link) => Action::Close(link),
+                Found::Dial(link) => Action::Dial(link),
+                Found::Hangup(link) => Action::Hangup(link),
+                Found::Open { link, machine, address } => {
+                    let bind = self.bind_for(machine, address.ip());
+                    Action::Open { link, address, bind }
+                }
+                Found::Ping { link, nonce } => Action::Ping { link, nonce },
+                _ => continue,
+            });
+        }
+    }
+
+    fn note_change(&mut self, now: Moment, transition: &Transition) {
+        match transition.cause {
+            Cause::Reload => {}
+            cause => {
+                let by_administrator = cause == Cause::Administrator;
+                self.persistence.changed(now, transition.node, by_administrator);
+            }
+        }
+    }
+
+    /// The address from which to dial a peer: by one's own row in the first cluster shared with it.
+    fn bind_for(&self, machine: MachineId, peer: IpAddr) -> Option<IpAddr> {
+        let shares = |nodes: &[Arc<Node>]| {
+            nodes.iter().any(|node| node.row.machine == machine && node.address.ip() == peer)
+        };
+        let (_, own_row, _) = self.table.clusters.iter().find(|(.., nodes)| shares(nodes))?;
+        self.settings.bind_for(*own_row, peer)
+    }
+
+    fn require(&self, node: NodeKey, protocol: Protocol) -> Result<(), StatusError> {
+        let known = self.table.by_key.get(&node).ok_or(StatusError::UnknownNode(node))?;
+        match known.row.url.protocol() {
+            has if has == protocol => Ok(()),
+            has => Err(StatusError::Protocol { node, has }),
+        }
+    }
+}
+
+impl TableView {
+    fn new(table: &Table) -> Self {
+        let share = |nodes: &[Node]| nodes.iter().cloned().map(Arc::new).collect();
+        let clusters: Vec<(ClusterId, IpAddr, Vec<Arc<Node>>)> = table
+            .clusters()
+            .iter()
+            .map(|cluster| (cluster.id, cluster.own.address.ip(), share(&cluster.peers)))
+            .collect();
+        let nodes = clusters.iter().flat_map(|(.., nodes)| nodes);
+        let by_key = nodes.map(|node| (node.key(), node.clone())).collect();
+        Self { own: table.own(), clusters, by_key }
+    }
+
+    fn current(&self, prober: &Prober, node: NodeKey) -> Option<(DbId, Availability)> {
+        Some((self.by_key.get(&node)?.row.id, *prober.availability(node)?))
+    }
+}
+
+fn target(node: &Node) -> Target {
+    Target {
+        node: node.key(),
+        address: (node.row.url.protocol() == Protocol::Bin).then_some(node.address),
+        max_failures: node.row.max_failures(),
+        duration: node.row.duration,
+    }
+}
+
+fn stored(node: &Node) -> StoredStatus {
+    let row = &node.row;
+    StoredStatus { state: row.state, no_tries: row.no_tries, last_attempt: row.last_attempt }
+}
+
+fn member(node: &Node) -> Member {
+    Member { node: node.key(), protocol: node.row.url.protocol(), address: node.address.ip() }
+}

@@ -1,0 +1,260 @@
+//! The pieces of a node together: table, probing, modules, persistence, view.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use clusterer_bin::{Dialect, Packet};
+use clusterer_core::{Action, Admission, Core, Input, Settings, StatusError, View, ping, pong};
+use clusterer_node::{
+    AdminState, Cell, Change, ClusterId, Flushed, LinkEvent, LinkFailure, LinkId, MachineId,
+    Moment, NodeKey, Now, Protocol, RawRow, ResolvedRow, Row, State, Table, UnixTime,
+};
+use clusterer_registry::{
+    ClusterModule, Malformed, ModuleEvent, PacketContext, Registration, Verdict,
+};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+fn machine(id: i32) -> MachineId {
+    MachineId::new(id).unwrap()
+}
+
+fn node(id: i32) -> NodeKey {
+    NodeKey { cluster: ClusterId::new(1).unwrap(), machine: machine(id) }
+}
+
+fn ip(last: i32) -> IpAddr {
+    format!("127.0.0.{last}").parse().unwrap()
+}
+
+fn row(machine: i32, url: &str, state: i32) -> RawRow {
+    RawRow {
+        id: Cell::Int((100 + machine).into()),
+        cluster_id: Cell::Int(1),
+        machine_id: Cell::Int(machine.into()),
+        url: Cell::Text(url.into()),
+        state: Cell::Int(state.into()),
+        ..RawRow::default()
+    }
+}
+
+fn table(rows: &[RawRow]) -> Table {
+    let resolve = |raw: &RawRow| {
+        let row = Row::parse(raw, UnixTime::from_secs(1_000)).unwrap().row;
+        let host: IpAddr = row.url.host().to_string().trim_matches(['[', ']']).parse().unwrap();
+        let address = SocketAddr::new(host, row.url.port());
+        ResolvedRow { row, address }
+    };
+    Table::build(machine(1), rows.iter().map(resolve).collect()).0
+}
+
+/// Node 1 at 127.0.0.1 with peers 2 (bin) and 3 (udp).
+fn rows() -> Vec<RawRow> {
+    vec![
+        row(1, "bin:127.0.0.1:5566", 1),
+        row(2, "bin:127.0.0.2:5566", 1),
+        row(3, "udp:127.0.0.3:5060", 1),
+    ]
+}
+
+struct Bench {
+    core: Core,
+    now: Now,
+    actions: Vec<Action>,
+}
+
+impl Bench {
+    fn new(persistent: bool) -> Self {
+        let mut settings = Settings::default();
+        settings.persistent = persistent;
+        settings.listeners = vec!["127.0.0.1:5566".parse().unwrap()];
+        let now = Now { mono: Moment::ZERO, unix: UnixTime::from_secs(1_000) };
+        let core = Core::new(machine(1), settings, 0);
+        let mut bench = Self { core, now, actions: Vec::new() };
+        bench.input(Input::Loaded(table(&rows())));
+        bench
+    }
+
+    fn input(&mut self, input: Input) {
+        self.core.handle(self.now, input, &mut self.actions);
+    }
+
+    fn pass(&mut self, millis: u64) {
+        self.now.mono = self.now.mono.after(Duration::from_millis(millis));
+        self.input(Input::Tick);
+    }
+
+    fn link(&self) -> LinkId {
+        let opened = self.actions.iter().find_map(|action| match action {
+            Action::Open { link, .. } => Some(*link),
+            _ => None,
+        });
+        opened.expect("a link was opened")
+    }
+
+    fn refuse(&mut self) {
+        let link = self.link();
+        self.input(Input::Link { link, event: LinkEvent::Failed(LinkFailure::Refused) });
+    }
+
+    fn view(&mut self) -> View {
+        self.core.take_view().expect("something changed")
+    }
+
+    fn flushes(&mut self) -> Vec<Vec<Change>> {
+        let mut flushes = Vec::new();
+        self.actions.retain(|action| match action {
+            Action::Flush(changes) => {
+                flushes.push(changes.clone());
+                false
+            }
+            _ => true,
+        });
+        flushes
+    }
+}
+
+#[test]
+fn bin_peers_are_dialled_from_the_listener_and_others_only_listed() {
+    let mut bench = Bench::new(false);
+    let [Action::Open { address, bind, .. }, Action::Dial(_)] = bench.actions[..] else {
+        panic!("{:?}", bench.actions);
+    };
+    assert_eq!(address, "127.0.0.2:5566".parse().unwrap());
+    assert_eq!(bind, Some(ip(1)));
+    let view = bench.view();
+    let cluster = view.cluster(ClusterId::new(1).unwrap()).unwrap();
+    assert_eq!(cluster.nodes.len(), 2);
+    let up = |protocol| view.up(cluster.id, protocol).count();
+    assert_eq!((up(Protocol::Bin), up(Protocol::Udp), up(Protocol::Tcp)), (1, 1, 0));
+}
+
+#[test]
+fn a_view_changes_only_when_something_did() {
+    let mut bench = Bench::new(false);
+    assert_eq!(bench.view().node(node(2)).unwrap().state(), State::Up);
+    assert!(bench.core.take_view().is_none());
+    bench.refuse();
+    assert_eq!(bench.view().node(node(2)).unwrap().state(), State::Probing);
+}
+
+#[test]
+fn check_wants_address_machine_and_protocol_of_one_node() {
+    let view = Bench::new(false).view();
+    let check = |from, id, protocol| {
+        view.check(ClusterId::new(1).unwrap(), ip(from), machine(id), protocol)
+    };
+    assert!(check(2, 2, Protocol::Bin));
+    assert!(check(3, 3, Protocol::Udp));
+    assert!(!check(3, 2, Protocol::Bin), "another address");
+    assert!(!check(2, 3, Protocol::Udp), "another machine");
+    assert!(!check(2, 2, Protocol::Udp), "another protocol");
+    assert!(!check(1, 1, Protocol::Bin), "one's own");
+    assert!(!view.check(ClusterId::new(2).unwrap(), ip(2), machine(2), Protocol::Bin));
+}
+
+#[test]
+fn pings_are_answered_for_nodes_at_their_address_only() {
+    let view = Bench::new(false).view();
+    let admit = |from, bytes: &[u8]| {
+        let packet = Packet::parse(Dialect::V22, bytes).unwrap();
+        format!("{:?}", view.admit(ip(from), &packet, Moment::ZERO))
+    };
+    let bytes = ping(machine(2), 77).unwrap().to(1).to_vec();
+    assert_eq!(admit(2, &bytes), "Ping { nonce: 77 }");
+    assert_eq!(admit(9, &bytes), "Drop(Auth)");
+    let bytes = pong(machine(2), 78).unwrap().to(1).to_vec();
+    assert_eq!(admit(2, &bytes), "Pong { sender: MachineId(2), nonce: 78 }");
+    let own = ping(machine(1), 77).unwrap().to(1).to_vec();
+    assert_eq!(admit(1, &own), "Drop(Auth)");
+    let short = {
+        let mut bytes = bytes.clone();
+        bytes.truncate(bytes.len() - 4);
+        bytes
+    };
+    assert_eq!(admit(2, &short), "Drop(Malformed)");
+}
+
+#[test]
+fn a_status_is_set_for_a_node_of_that_protocol() {
+    let mut bench = Bench::new(false);
+    let mut administer = |id, protocol| {
+        bench.core.administer(bench.now, node(id), protocol, AdminState::Down, &mut bench.actions)
+    };
+    assert_eq!(administer(2, Protocol::Bin), Ok(()));
+    assert_eq!(administer(9, Protocol::Bin), Err(StatusError::UnknownNode(node(9))));
+    assert_eq!(administer(1, Protocol::Bin), Err(StatusError::UnknownNode(node(1))));
+    let wrong = StatusError::Protocol { node: node(3), has: Protocol::Udp };
+    assert_eq!(administer(3, Protocol::Bin), Err(wrong));
+    assert_eq!(bench.view().node(node(2)).unwrap().state(), State::Down);
+}
+
+struct Nobody;
+
+impl ClusterModule for Nobody {
+    fn on_packet(&self, _: &PacketContext, _: &Packet<'_>) -> Result<(), Malformed> {
+        Ok(())
+    }
+
+    fn on_event(&self, _: ModuleEvent) {}
+}
+
+#[test]
+fn a_module_is_told_of_a_silent_node_whatever_the_nodes_state() {
+    let mut bench = Bench::new(false);
+    let registration =
+        Registration::new("m", ClusterId::new(1), Duration::from_millis(300)).auth_check(true);
+    bench.core.register(bench.now, registration, Arc::new(Nobody)).unwrap();
+    bench.pass(300);
+    let told = |bench: &Bench| {
+        bench.actions.iter().filter(|action| matches!(action, Action::Notify(_))).count()
+    };
+    assert_eq!(told(&bench), 0);
+    bench.pass(1);
+    assert_eq!(told(&bench), 1);
+    let view = bench.view();
+    assert_eq!(view.node(node(2)).unwrap().state(), State::Up, "a timeout changes no state");
+    let origin = clusterer_bin::Origin { sender: 2, cluster: 1 };
+    let bytes =
+        clusterer_bin::PacketWriter::new(Dialect::V22, "m", 0, origin).finish(1).unwrap().to_vec();
+    let packet = Packet::parse(Dialect::V22, &bytes).unwrap();
+    let verdict = view.admit(ip(2), &packet, bench.now.mono);
+    assert!(matches!(verdict, Admission::Module(Verdict::Disabled { .. })), "{verdict:?}");
+}
+
+#[test]
+fn persistent_mode_writes_a_second_after_a_change_and_back_to_up_too() {
+    let mut bench = Bench::new(true);
+    bench.refuse();
+    let link = bench.link();
+    bench.pass(400);
+    assert_eq!(bench.flushes(), Vec::<Vec<Change>>::new());
+    bench.input(Input::Link { link, event: LinkEvent::Connected });
+    bench.pass(600);
+    let flushes = bench.flushes();
+    let status = flushes[0][0].status;
+    assert_eq!((flushes.len(), status.state, status.no_tries), (1, State::Up, 0));
+    assert_eq!(status.last_attempt.as_secs(), 1_000, "the last failure stays");
+    bench.input(Input::Flushed(Some(Flushed { written: 1, conflicts: Vec::new() })));
+    bench.pass(5_000);
+    assert_eq!(bench.flushes(), Vec::<Vec<Change>>::new());
+}
+
+#[test]
+fn a_row_found_disabled_long_ago_is_written_back_as_up() {
+    let mut bench = Bench::new(true);
+    let disabled = RawRow { no_tries: Cell::Int(3), ..row(2, "bin:127.0.0.2:5566", 2) };
+    bench.input(Input::Loaded(table(&[row(1, "bin:127.0.0.1:5566", 1), disabled])));
+    bench.pass(1_000);
+    let flushes = bench.flushes();
+    assert_eq!((flushes[0][0].status.state, flushes[0][0].by_administrator), (State::Up, false));
+}
+
+#[test]
+fn without_persistent_mode_nothing_is_written() {
+    let mut bench = Bench::new(false);
+    bench.refuse();
+    bench.pass(60_000);
+    assert_eq!(bench.flushes(), Vec::<Vec<Change>>::new());
+    assert_eq!(bench.core.take_flush(), None);
+}
