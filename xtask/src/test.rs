@@ -1,0 +1,109 @@
+//! `cargo xtask test`: every test that needs nothing but a Rust toolchain and a C compiler.
+
+use std::{fs, path::Path, process, time::Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    shell::{cargo, run as run_command, stopwatch},
+    skips::{self, Skip},
+};
+
+pub(crate) fn run(root: &Path, ci: bool) -> Result<()> {
+    let started = Instant::now();
+
+    println!("test: building the programs, the end-to-end tests start them");
+    run_command(&mut cargo(root, "build --workspace --bins"))?;
+
+    println!("test: [{}] unit tests, integration tests, doctests", stopwatch(started.elapsed()));
+    let (outcome, skipped) = run_tests(root)?;
+
+    for skip in &skipped {
+        println!("{skip}");
+    }
+    outcome?;
+    if ci {
+        judge(&skipped, &skips::allowed(root)?)?;
+    }
+    println!("test: passed in {}, {} skipped", stopwatch(started.elapsed()), skipped.len());
+    Ok(())
+}
+
+/// Skips are read even when a test failed: the one may explain the other.
+fn run_tests(root: &Path) -> Result<(Result<()>, Vec<Skip>)> {
+    // Absolute, since a test runs in the directory of its package; ours alone, since two runs may
+    // share a checkout.
+    let report = std::path::absolute(root)?.join(format!("target/skips-{}.txt", process::id()));
+    fs::create_dir_all(root.join("target"))?;
+    fs::write(&report, "").with_context(|| format!("{} cannot be written", report.display()))?;
+
+    let mut command = cargo(root, "test --workspace --no-fail-fast");
+    let outcome = run_command(command.env(skips::VARIABLE, &report));
+
+    let text = fs::read_to_string(&report)?;
+    fs::remove_file(&report)?;
+    Ok((outcome, skips::reported(&text)?))
+}
+
+fn judge(skipped: &[Skip], allowed: &[Skip]) -> Result<()> {
+    let unexpected = skips::unexpected(skipped, allowed);
+    if !unexpected.is_empty() {
+        let lines = unexpected.iter().map(|skip| format!("\n  {skip}")).collect::<String>();
+        bail!("skipped without being on {}:{lines}", skips::ALLOWED);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A project of one test that skips with the function that CONTRIBUTING.md tells people to copy.
+    fn project_with_a_skip(allowed: &str) -> tempfile::TempDir {
+        let contributing = include_str!("../../CONTRIBUTING.md");
+        let (_, skips) = contributing.split_once("## Skips").expect("the section is there");
+        let (_, function) = skips.split_once("```rust\n").expect("the function is there");
+        let (function, _) = function.split_once("```").expect("the block ends");
+
+        let project = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = project.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("Cargo.toml", "[package]\nname = \"one\"\nedition = \"2024\"\n[workspace]\n");
+        write("src/main.rs", "fn main() {}\n");
+        write(
+            "tests/one.rs",
+            &format!("{function}\n#[test]\nfn a() {{ skip(\"one::a\", \"no server\"); }}\n"),
+        );
+        write(skips::ALLOWED, allowed);
+        project
+    }
+
+    #[test]
+    fn a_skip_gets_past_the_captured_output_of_a_passing_test() {
+        let project = project_with_a_skip("");
+        let (outcome, skipped) = run_tests(project.path()).unwrap();
+        outcome.unwrap();
+        assert_eq!(skipped, [Skip::new("one::a", "no server")]);
+        run(project.path(), false).expect("a skip is no failure on a developer's machine");
+        let error = run(project.path(), true).unwrap_err().to_string();
+        assert!(error.contains("SKIPPED: one::a: no server"), "{error}");
+
+        fs::write(project.path().join(skips::ALLOWED), "one::a: no server\n").unwrap();
+        run(project.path(), true).expect("it is on the list");
+    }
+
+    #[test]
+    fn a_failing_test_fails_the_run_and_leaves_no_report_behind() {
+        let project = project_with_a_skip("");
+        fs::write(project.path().join("tests/two.rs"), "#[test]\nfn b() { panic!() }\n").unwrap();
+        let (outcome, skipped) = run_tests(project.path()).unwrap();
+        assert!(outcome.is_err());
+        assert_eq!(skipped.len(), 1, "what was skipped is told all the same");
+        let left = fs::read_dir(project.path().join("target")).unwrap();
+        let names = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert_eq!(names.filter(|name| name.starts_with("skips-")).count(), 0);
+    }
+}
