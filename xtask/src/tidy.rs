@@ -133,6 +133,17 @@ mod tests {
     }
 
     #[test]
+    fn every_family_of_rules_is_asked() {
+        let mut workspace = Workspace::with_crate("clusterer-surprise");
+        workspace.remove("README.md");
+        workspace.remove("tests/embed/clusterer-surprise/src/main.rs");
+        workspace.write("docs/a.md", "a \n");
+        let mut rules = check(&workspace, &[]).into_iter().map(|it| it.rule).collect::<Vec<_>>();
+        rules.sort();
+        assert_eq!(rules, [Rule::Layer, Rule::Embed, Rule::Readme, Rule::TrailingSpace]);
+    }
+
+    #[test]
     fn findings_come_sorted_and_past_the_exceptions() {
         let mut workspace = Workspace::with_crate("clusterer-node");
         workspace.write("crates/clusterer-node/src/b.rs", "fn b() { todo!() }\n");

@@ -188,19 +188,19 @@ fn lives_in(homes: &[Home], used: &str, name: &str) -> bool {
     homes.iter().any(|home| home.crates.contains(&used) && home.within.contains(&name))
 }
 
-/// A test may reach sideways and down. Reaching up makes a cycle that cannot be published in order.
+/// A test may reach sideways and down. Reaching up makes a cycle, and so do two tests that reach for
+/// each other's crate: neither crate can be published first.
 fn dev_cycle(workspace: &Workspace, package: &Package, used: &Package) -> Option<(Rule, String)> {
-    let mut above = BTreeSet::new();
+    let mut below = BTreeSet::new();
     let mut open = vec![used];
     while let Some(next) = open.pop() {
-        if above.insert(next.name.as_str()) {
-            let built_with = next.dependencies.iter().filter(|it| it.kind != Kind::Dev);
-            open.extend(built_with.filter_map(|it| workspace.package(&it.name)));
+        if below.insert(next.name.as_str()) {
+            open.extend(next.dependencies.iter().filter_map(|it| workspace.package(&it.name)));
         }
     }
     let (name, used) = (&package.name, &used.name);
-    let message = || format!("`{used}` is built on `{name}`: move the test up, or to tests/");
-    above.contains(name.as_str()).then(|| (Rule::DevCycle, message()))
+    let message = || format!("`{used}` depends on `{name}`: move the test up, or to tests/");
+    below.contains(name.as_str()).then(|| (Rule::DevCycle, message()))
 }
 
 #[cfg(test)]
@@ -327,6 +327,17 @@ mod tests {
             let found = check_edges(name, Kind::Dev, &[used]);
             assert_eq!(found, [Rule::DevCycle], "{name} -> {used}");
         }
+    }
+
+    #[test]
+    fn two_tests_may_not_reach_for_each_other() {
+        let mut workspace = full_workspace();
+        for (name, used) in [("clusterer-net", "clusterer-mi"), ("clusterer-mi", "clusterer-net")] {
+            let package = workspace.packages.iter_mut().find(|it| it.name == name).unwrap();
+            package.uses(Kind::Dev, &[used]);
+        }
+        let rules = check(&workspace).into_iter().map(|finding| finding.rule);
+        assert_eq!(rules.collect::<Vec<_>>(), [Rule::DevCycle, Rule::DevCycle]);
     }
 
     #[test]

@@ -117,8 +117,9 @@ mod tests {
         let xtask = workspace.package("xtask").unwrap();
         assert!(!xtask.published && xtask.library.is_none());
         assert_eq!(xtask.programs, ["xtask/src/main.rs"]);
-        assert!(workspace.file("xtask/src/tidy/load.rs").is_some());
-        assert!(workspace.file(".ci/run").is_some());
+        for path in [".ci/run", "CONTRIBUTING.md", "deny.toml", "xtask/src/tidy/load.rs"] {
+            assert!(workspace.file(path).is_some(), "{path}");
+        }
         assert!(!workspace.files.iter().any(|file| file.path.starts_with("target/")));
     }
 }
