@@ -1,0 +1,328 @@
+//! Every key of the configuration: the one table that reading, defaults, errors and the reference
+//! share.
+
+use super::key::{Entry, Key};
+use super::kind::{Flag, Integer, Listeners, Mode, Optional, Parsed, Period};
+use super::value::{AbsolutePath, Account, Algorithm, DbUrl, LogLevel, SqlName, TcpAddress};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// A section, for the reference and for suggestions.
+pub(crate) struct Section {
+    pub(crate) path: &'static str,
+    pub(crate) meaning: &'static str,
+}
+
+/// In the order of the reference.
+pub(crate) const SECTIONS: &[Section] = &[
+    Section {
+        path: "clusterer",
+        meaning: "Who this node is and where the nodes are provisioned. Required. The keys are those of the \
+                  OpenSIPS module, and four more.",
+    },
+    Section {
+        path: "bin",
+        meaning: "Where BIN packets of other nodes are received. Without it, nothing is.",
+    },
+    Section {
+        path: "mi",
+        meaning: "Management. Its sections are below; without them, there is none.",
+    },
+    Section {
+        path: "mi.fifo",
+        meaning: "Management over a FIFO, as `opensipsctl fifo` speaks it.",
+    },
+    Section {
+        path: "metrics",
+        meaning: "Metrics for Prometheus, at `/metrics` over HTTP. Without it, none are served.",
+    },
+    Section {
+        path: "ratelimit",
+        meaning: "The parameters of the ratelimit module. Without the section, the module is off; cluster id 0 \
+                  turns off one direction.",
+    },
+    Section { path: "log", meaning: "What goes to standard error. Without it, the default level." },
+];
+
+/// Sections that the design has and this version has not.
+pub(crate) const LATER: &[&str] = &["mi.datagram", "mi.http"];
+
+/// In the order of the reference: section by section.
+pub(crate) const KEYS: &[&dyn Entry] = &[
+    &DB_URL,
+    &DB_TABLE,
+    &SERVER_ID,
+    &PERSISTENT_MODE,
+    &PERSISTENT_STATE,
+    &CLUSTER_ID_COL,
+    &MACHINE_ID_COL,
+    &CLUSTERER_ID_COL,
+    &STATE_COL,
+    &URL_COL,
+    &DESCRIPTION_COL,
+    &FAILED_ATTEMPTS_COL,
+    &LAST_ATTEMPT_COL,
+    &DURATION_COL,
+    &NO_TRIES_COL,
+    &PING_INTERVAL,
+    &PING_TIMEOUT,
+    &DB_CONNECT_TIMEOUT,
+    &BIN_LISTEN,
+    &FIFO_NAME,
+    &FIFO_MODE,
+    &FIFO_USER,
+    &FIFO_GROUP,
+    &REPLY_DIR,
+    &METRICS_LISTEN,
+    &TIMER_INTERVAL,
+    &EXPIRE_TIME,
+    &DEFAULT_ALGORITHM,
+    &REPL_BUFFER_THRESHOLD,
+    &REPL_TIMER_INTERVAL,
+    &REPL_TIMER_EXPIRE,
+    &REPLICATE_PIPES_TO,
+    &ACCEPT_PIPES_FROM,
+    &ACCEPT_PIPES_TIMEOUT,
+    &REPL_PIPES_AUTH_CHECK,
+    &WINDOW_SIZE,
+    &SLOT_PERIOD,
+    &LOG_LEVEL,
+];
+
+const NAME: &str = "at most 64 ASCII letters, digits and underscores, no digit first";
+const MAX_ID: i64 = i32::MAX as i64;
+const YEAR: i64 = 365 * 24 * 3600;
+const HOUR_MILLIS: i64 = 3_600_000;
+const PERIODS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
+
+pub(crate) static DB_URL: Key<Parsed<DbUrl>> = Key {
+    path: "clusterer.db_url",
+    kind: Parsed::required("\"sqlite:PATH\""),
+    meaning: "The database with the provisioned nodes: `sqlite:PATH`, relative to the working \
+              directory, or `sqlite:///ABSOLUTE`.",
+};
+
+pub(crate) static DB_TABLE: Key<Parsed<SqlName>> = Key {
+    path: "clusterer.db_table",
+    kind: Parsed::with_default("clusterer", NAME),
+    meaning: "The table with the nodes.",
+};
+
+pub(crate) static SERVER_ID: Key<Integer> = Key {
+    path: "clusterer.server_id",
+    kind: Integer { default: None, range: 1..=MAX_ID, unit: "" },
+    meaning: "The `machine_id` of this node in that table.",
+};
+
+pub(crate) static PERSISTENT_MODE: Key<Flag> = Key {
+    path: "clusterer.persistent_mode",
+    kind: Flag { default: false },
+    meaning: "Write the states of nodes back to the database.",
+};
+
+pub(crate) static PERSISTENT_STATE: Key<Flag> = Key {
+    path: "clusterer.persistent_state",
+    kind: Flag { default: false },
+    meaning: "What 2.2 calls `persistent_mode`; a file has one of the two.",
+};
+
+pub(crate) static CLUSTER_ID_COL: Key<Parsed<SqlName>> = Key {
+    path: "clusterer.cluster_id_col",
+    kind: Parsed::with_default("cluster_id", NAME),
+    meaning: "The column with the id of the cluster.",
+};
+
+pub(crate) static MACHINE_ID_COL: Key<Parsed<SqlName>> = Key {
+    path: "clusterer.machine_id_col",
+    kind: Parsed::with_default("machine_id", NAME),
+    meaning: "The column with the id of the machine.",
+};
+
+pub(crate) static CLUSTERER_ID_COL: Key<Parsed<SqlName>> = Key {
+    path: "clusterer.clusterer_id_col",
+    kind: Parsed::with_default("id", NAME),
+    meaning: "The column with the key of the row.",
+};
+
+pub(crate) static STATE_COL: Key<Parsed<SqlName>> = Key {
+    path: "clusterer.state_col",
+    kind: Parsed::with_default("state", NAME),
+    meaning: "The column with the state: 0 down, 1 up, 2 probing or temporarily disabled.",
+};
+
+pub(crate) static URL_COL: Key<Parsed<SqlName>> = Key {
+    path: "clusterer.url_col",
+    kind: Parsed::with_default("url", NAME),
+    meaning: "The column with the URL at which the node listens.",
+};
+
+pub(crate) static DESCRIPTION_COL: Key<Parsed<SqlName>> = Key {
+    path: "clusterer.description_col",
+    kind: Parsed::with_default("description", NAME),
+    meaning: "The column with a description for people.",
+};
+
+pub(crate) static FAILED_ATTEMPTS_COL: Key<Parsed<SqlName>> = Key {
+    path: "clusterer.failed_attempts_col",
+    kind: Parsed::with_default("failed_attempts", NAME),
+    meaning: "The column with the number of failed attempts after which a node is temporarily \
+              disabled.",
+};
+
+pub(crate) static LAST_ATTEMPT_COL: Key<Parsed<SqlName>> = Key {
+    path: "clusterer.last_attempt_col",
+    kind: Parsed::with_default("last_attempt", NAME),
+    meaning: "The column with the UNIX time of the last failed attempt.",
+};
+
+pub(crate) static DURATION_COL: Key<Parsed<SqlName>> = Key {
+    path: "clusterer.duration_col",
+    kind: Parsed::with_default("duration", NAME),
+    meaning: "The column with the seconds that a node stays temporarily disabled.",
+};
+
+pub(crate) static NO_TRIES_COL: Key<Parsed<SqlName>> = Key {
+    path: "clusterer.no_tries_col",
+    kind: Parsed::with_default("no_tries", NAME),
+    meaning: "The column with the number of attempts that have failed in a row.",
+};
+
+pub(crate) static PING_INTERVAL: Key<Period> = Key {
+    path: "clusterer.ping_interval",
+    kind: Period { default: Duration::from_millis(1000), range: PERIODS },
+    meaning: "How often every peer is pinged.",
+};
+
+pub(crate) static PING_TIMEOUT: Key<Period> = Key {
+    path: "clusterer.ping_timeout",
+    kind: Period { default: Duration::from_millis(500), range: PERIODS },
+    meaning: "How long an answer may take before it counts as a failure; at most \
+              `ping_interval`.",
+};
+
+pub(crate) static DB_CONNECT_TIMEOUT: Key<Period> = Key {
+    path: "clusterer.db_connect_timeout",
+    kind: Period { default: Duration::from_millis(10000), range: PERIODS },
+    meaning: "How long the database may take to answer a connection attempt.",
+};
+
+pub(crate) static BIN_LISTEN: Key<Listeners> = Key {
+    path: "bin.listen",
+    kind: Listeners,
+    meaning: "The addresses to listen on, each `bin:ADDRESS` or `bin:ADDRESS:PORT`, port 5555 \
+              if none is written; no host names, `0.0.0.0` or `[::]` for all addresses.",
+};
+
+pub(crate) static FIFO_NAME: Key<Parsed<AbsolutePath>> = Key {
+    path: "mi.fifo.fifo_name",
+    kind: Parsed::required("the absolute path of the FIFO"),
+    meaning: "The FIFO that takes commands. It is made at start.",
+};
+
+pub(crate) static FIFO_MODE: Key<Mode> = Key {
+    path: "mi.fifo.fifo_mode",
+    kind: Mode { default: 0o660 },
+    meaning: "The permissions of the FIFO.",
+};
+
+pub(crate) static FIFO_USER: Key<Optional<Parsed<Account>>> = Key {
+    path: "mi.fifo.fifo_user",
+    kind: Optional(Parsed::required("the name of a user, or its number as a string")),
+    meaning: "The owner of the FIFO; the daemon's user if none is written.",
+};
+
+pub(crate) static FIFO_GROUP: Key<Optional<Parsed<Account>>> = Key {
+    path: "mi.fifo.fifo_group",
+    kind: Optional(Parsed::required("the name of a group, or its number as a string")),
+    meaning: "The group of the FIFO; the daemon's group if none is written.",
+};
+
+pub(crate) static REPLY_DIR: Key<Parsed<AbsolutePath>> = Key {
+    path: "mi.fifo.reply_dir",
+    kind: Parsed::with_default("/tmp/", "the absolute path of a directory"),
+    meaning: "The directory in which clients make their reply FIFOs.",
+};
+
+pub(crate) static METRICS_LISTEN: Key<Parsed<TcpAddress>> = Key {
+    path: "metrics.listen",
+    kind: Parsed::with_default("127.0.0.1:9464", "\"ADDRESS:PORT\", such as \"127.0.0.1:9464\""),
+    meaning: "The address to serve metrics at.",
+};
+
+pub(crate) static TIMER_INTERVAL: Key<Integer> = Key {
+    path: "ratelimit.timer_interval",
+    kind: Integer { default: Some(10), range: 1..=YEAR, unit: "seconds" },
+    meaning: "How long a tick is: calls are counted per tick.",
+};
+
+pub(crate) static EXPIRE_TIME: Key<Integer> = Key {
+    path: "ratelimit.expire_time",
+    kind: Integer { default: Some(3600), range: 1..=YEAR, unit: "seconds" },
+    meaning: "How long a pipe stays without being used.",
+};
+
+pub(crate) static DEFAULT_ALGORITHM: Key<Parsed<Algorithm>> = Key {
+    path: "ratelimit.default_algorithm",
+    kind: Parsed::with_default("TAILDROP", "\"TAILDROP\", \"RED\" or \"SBT\""),
+    meaning: "The algorithm of a pipe that names none, in any case.",
+};
+
+pub(crate) static REPL_BUFFER_THRESHOLD: Key<Integer> = Key {
+    path: "ratelimit.repl_buffer_threshold",
+    kind: Integer { default: Some(1400), range: 1..=58_981, unit: "bytes" },
+    meaning: "A replication packet is sent once it is longer than this.",
+};
+
+pub(crate) static REPL_TIMER_INTERVAL: Key<Integer> = Key {
+    path: "ratelimit.repl_timer_interval",
+    kind: Integer { default: Some(10), range: 1..=HOUR_MILLIS, unit: "milliseconds" },
+    meaning: "How often pipes are replicated; rounded up to a multiple of 100.",
+};
+
+pub(crate) static REPL_TIMER_EXPIRE: Key<Integer> = Key {
+    path: "ratelimit.repl_timer_expire",
+    kind: Integer { default: Some(10), range: 1..=YEAR, unit: "seconds" },
+    meaning: "How long the counter of another node counts after it was received.",
+};
+
+pub(crate) static REPLICATE_PIPES_TO: Key<Integer> = Key {
+    path: "ratelimit.replicate_pipes_to",
+    kind: Integer { default: Some(0), range: 0..=MAX_ID, unit: "" },
+    meaning: "The id of the cluster to which pipes are replicated; 0 for none.",
+};
+
+pub(crate) static ACCEPT_PIPES_FROM: Key<Integer> = Key {
+    path: "ratelimit.accept_pipes_from",
+    kind: Integer { default: Some(0), range: 0..=MAX_ID, unit: "" },
+    meaning: "The id of the cluster from which pipes are accepted; 0 for none.",
+};
+
+pub(crate) static ACCEPT_PIPES_TIMEOUT: Key<Integer> = Key {
+    path: "ratelimit.accept_pipes_timeout",
+    kind: Integer { default: Some(10), range: 1..=YEAR, unit: "seconds" },
+    meaning: "How long a node may be silent before its counters are invalid.",
+};
+
+pub(crate) static REPL_PIPES_AUTH_CHECK: Key<Flag> = Key {
+    path: "ratelimit.repl_pipes_auth_check",
+    kind: Flag { default: false },
+    meaning: "Accept pipes only from nodes of the cluster, by address and machine id.",
+};
+
+pub(crate) static WINDOW_SIZE: Key<Integer> = Key {
+    path: "ratelimit.window_size",
+    kind: Integer { default: Some(10), range: 1..=3600, unit: "seconds" },
+    meaning: "The window of the SBT algorithm.",
+};
+
+pub(crate) static SLOT_PERIOD: Key<Integer> = Key {
+    path: "ratelimit.slot_period",
+    kind: Integer { default: Some(200), range: 1..=HOUR_MILLIS, unit: "milliseconds" },
+    meaning: "A slot of that window; the window is a whole number of slots.",
+};
+
+pub(crate) static LOG_LEVEL: Key<Parsed<LogLevel>> = Key {
+    path: "log.level",
+    kind: Parsed::with_default("info", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
+    meaning: "The least severe messages that are logged.",
+};

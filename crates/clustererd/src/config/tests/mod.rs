@@ -1,0 +1,230 @@
+//! The configuration as a whole: what is accepted, and what it means.
+
+mod broken;
+
+use super::Config;
+use super::error::ConfigError;
+use super::keys::KEYS;
+use super::value::{AbsolutePath, Account, Algorithm, DbUrl, LogLevel, SqlName, TcpAddress};
+use std::env::VarError;
+use std::time::Duration;
+
+/// The least that a file must say.
+const LEAST: &str = "[clusterer]\ndb_url = \"sqlite:nodes.db\"\nserver_id = 1\n";
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse("node.toml", text, &|name| match name {
+        "DIR" => Ok("/var/lib".to_owned()),
+        "ID" => Ok("7".to_owned()),
+        "ON" => Ok("1".to_owned()),
+        "PIN" => Ok("-77777".to_owned()),
+        "SECRET" => Ok("hunter2".to_owned()),
+        _ => Err(VarError::NotPresent),
+    })
+}
+
+fn parsed(text: &str) -> Config {
+    parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+#[test]
+fn the_environment_fills_strings_and_what_they_stand_for() {
+    let config = parsed(
+        "[clusterer]\ndb_url = 'sqlite:${DIR}/x$y.db'\nserver_id = '${ID}'\npersistent_mode = '${ON}'",
+    );
+    assert_eq!(config.clusterer.db_url.value.0, "sqlite:/var/lib/x$y.db");
+    assert_eq!(config.clusterer.server_id.value, 7);
+    assert!(config.clusterer.persistent_mode.value);
+}
+
+#[test]
+fn a_flag_is_also_a_number_and_has_two_names() {
+    for (line, expected) in [
+        ("persistent_mode = true", true),
+        ("persistent_mode = 0", false),
+        ("persistent_state = 1", true),
+        ("persistent_state = false", false),
+    ] {
+        let config = parsed(&format!("{LEAST}{line}\n"));
+        assert_eq!(config.clusterer.persistent_mode.value, expected, "{line}");
+    }
+}
+
+#[test]
+fn the_fifo_belongs_to_a_name_or_to_a_number() {
+    let lines = "[mi.fifo]\nfifo_name = '/f'\nfifo_mode = '0600'\n";
+    let fifo = |more| parsed(&format!("{LEAST}{lines}{more}")).fifo.unwrap();
+    let theirs = fifo("fifo_user = 'opensips'\nfifo_group = '0'\n");
+    assert_eq!(theirs.fifo_mode.value, 0o600);
+    assert!(matches!(theirs.fifo_user.value, Some(Account::Name(name)) if name == "opensips"));
+    assert!(matches!(theirs.fifo_group.value, Some(Account::Id(0))));
+    let ours = fifo("");
+    assert!(ours.fifo_user.value.is_none() && ours.fifo_group.value.is_none());
+}
+
+#[test]
+fn an_absent_section_is_off() {
+    let config = parsed(LEAST);
+    assert!(config.bin.is_none());
+    assert!(config.fifo.is_none());
+    assert!(config.metrics.is_none());
+    assert!(config.ratelimit.is_none());
+    assert!(parsed(&format!("{LEAST}[mi]\n")).fifo.is_none());
+}
+
+#[test]
+fn the_defaults_are_those_of_the_manual() {
+    assert_defaults(parsed(&format!(
+        "{LEAST}[mi.fifo]\nfifo_name = '/tmp/fifo'\n[metrics]\n[ratelimit]\n"
+    )));
+}
+
+#[test]
+fn a_default_of_the_table_can_be_written_and_changes_nothing() {
+    assert_defaults(parsed(&file_with_every_key()));
+}
+
+/// Checks settings of a section: the value, and that it was read as the key of its own name.
+macro_rules! assert_settings {
+    ($section:expr, $path:literal, $shown:expr, { $($field:ident: $value:expr,)* }) => {$(
+        assert_eq!($shown(&$section.$field.value), $value, stringify!($field));
+        let key = concat!(": ", $path, ".", stringify!($field), ": ");
+        let error = $section.$field.error("").to_string();
+        assert!(error.ends_with(key), "{error}");
+    )*};
+}
+
+/// The defaults spelt out a second time.
+fn assert_defaults(config: Config) {
+    assert_settings!(config.clusterer, "clusterer", |name: &SqlName| name.0.clone(), {
+        db_table: "clusterer",
+        cluster_id_col: "cluster_id",
+        machine_id_col: "machine_id",
+        clusterer_id_col: "id",
+        state_col: "state",
+        url_col: "url",
+        description_col: "description",
+        failed_attempts_col: "failed_attempts",
+        last_attempt_col: "last_attempt",
+        duration_col: "duration",
+        no_tries_col: "no_tries",
+    });
+    assert_settings!(config.clusterer, "clusterer", Duration::as_millis, {
+        ping_interval: 1000,
+        ping_timeout: 500,
+        db_connect_timeout: 10_000,
+    });
+    assert_settings!(config.clusterer, "clusterer", bool::clone, { persistent_mode: false, });
+    assert_settings!(config.clusterer, "clusterer", i64::clone, { server_id: 1, });
+    assert_settings!(config.clusterer, "clusterer", |url: &DbUrl| url.0.clone(), {
+        db_url: "sqlite:nodes.db",
+    });
+
+    let fifo = config.fifo.unwrap();
+    assert_settings!(fifo, "mi.fifo", |path: &AbsolutePath| path.0.display().to_string(), {
+        fifo_name: "/tmp/fifo",
+        reply_dir: "/tmp/",
+    });
+    assert_settings!(fifo, "mi.fifo", u32::clone, { fifo_mode: 0o660, });
+    assert_settings!(fifo, "mi.fifo", Option::is_none, { fifo_user: true, fifo_group: true, });
+
+    let metrics = config.metrics.unwrap();
+    assert_settings!(metrics, "metrics", |at: &TcpAddress| at.0.to_string(), {
+        listen: "127.0.0.1:9464",
+    });
+    assert_settings!(config.log, "log", |level: &LogLevel| level.0, {
+        level: tracing::Level::INFO,
+    });
+
+    let ratelimit = config.ratelimit.unwrap();
+    assert_settings!(ratelimit, "ratelimit", |name: &Algorithm| name.0.clone(), {
+        default_algorithm: "TAILDROP",
+    });
+    assert_settings!(ratelimit, "ratelimit", bool::clone, { repl_pipes_auth_check: false, });
+    assert_settings!(ratelimit, "ratelimit", i64::clone, {
+        timer_interval: 10,
+        expire_time: 3600,
+        repl_buffer_threshold: 1400,
+        repl_timer_interval: 10,
+        repl_timer_expire: 10,
+        replicate_pipes_to: 0,
+        accept_pipes_from: 0,
+        accept_pipes_timeout: 10,
+        window_size: 10,
+        slot_period: 200,
+    });
+}
+
+/// Every key of the table, written with its default or with a value that it must have.
+fn file_with_every_key() -> String {
+    let mut sections: Vec<(&str, String)> = Vec::new();
+    for key in KEYS.iter().filter(|key| key.name() != "persistent_state") {
+        let value = match key.path() {
+            "clusterer.db_url" => "'sqlite:nodes.db'".to_owned(),
+            "clusterer.server_id" => "1".to_owned(),
+            "bin.listen" => "['bin:127.0.0.1:5566']".to_owned(),
+            "mi.fifo.fifo_name" => "'/tmp/fifo'".to_owned(),
+            path => match key.kind().default_toml() {
+                Some(default) => default,
+                None if key.kind().is_optional() => continue,
+                None => panic!("{path} must be written, and this test does not know how"),
+            },
+        };
+        let line = format!("{} = {value}\n", key.name());
+        match sections.iter_mut().find(|(section, _)| *section == key.section()) {
+            Some((_, lines)) => *lines += &line,
+            None => sections.push((key.section(), line)),
+        }
+    }
+    sections.iter().map(|(section, lines)| format!("[{section}]\n{lines}")).collect()
+}
+
+#[test]
+fn every_key_of_the_table_is_read_where_it_says() {
+    // Every kind takes a string with a reference, and looks it up only when its own key is read.
+    for key in KEYS {
+        let (section, name) = (key.section(), key.name());
+        let value = if name == "listen" && section == "bin" { "['${NONE}']" } else { "'${NONE}'" };
+        let required = match (section, name) {
+            ("clusterer", "db_url") => "",
+            ("clusterer", "server_id") => "db_url = 'sqlite:nodes.db'\n",
+            ("clusterer", _) => "db_url = 'sqlite:nodes.db'\nserver_id = 1\n",
+            ("mi.fifo", "fifo_name") => "",
+            ("mi.fifo", _) => "fifo_name = '/tmp/fifo'\n",
+            _ => "",
+        };
+        let others = if section == "clusterer" { "" } else { LEAST };
+        let text = format!("{others}[{section}]\n{required}{name} = {value}\n");
+        let error = parse(&text).err().expect("an error").to_string();
+        let expected = format!(": {}: the environment variable NONE is not set", key.path());
+        assert!(error.contains(&expected), "{error}");
+    }
+}
+
+#[test]
+fn values_remember_where_they_stand() {
+    let text = format!("{LEAST}[bin]\nlisten = [\n  'bin:127.0.0.1:1',\n  'bin:127.0.0.1:2',\n]\n");
+    let bin = parsed(&text).bin.unwrap();
+    let [_, second] = bin.listen.value.as_slice() else { panic!("two listeners") };
+    assert_eq!(second.value.port(), 2);
+    let error = second.error("port in use").to_string();
+    assert_eq!(error, "node.toml:7:3: bin.listen: port in use");
+}
+
+#[test]
+fn the_nodes_of_the_manual() {
+    for (text, id, address) in [
+        (include_str!("../../../../../docs/examples/node-a.toml"), 1, "192.168.0.5:5566"),
+        (include_str!("../../../../../docs/examples/node-b.toml"), 2, "192.168.0.6:5566"),
+    ] {
+        let config = parsed(text);
+        assert_eq!(config.clusterer.server_id.value, id);
+        let listen = config.bin.unwrap().listen.value;
+        let addresses: Vec<_> = listen.iter().map(|listener| listener.value.to_string()).collect();
+        assert_eq!(addresses, [address]);
+        let ratelimit = config.ratelimit.unwrap();
+        assert_eq!(ratelimit.replicate_pipes_to.value, 1);
+        assert_eq!(ratelimit.accept_pipes_from.value, 1);
+        assert_eq!(ratelimit.accept_pipes_timeout.value, 5);
+    }
+}
