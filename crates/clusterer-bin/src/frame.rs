@@ -7,7 +7,7 @@ use crate::{Dialect, FrameError};
 /// widest packet known has 26 fields.
 pub const MAX_ZERO_WORDS: u8 = 32;
 
-const WORD: usize = 4;
+const WORD: usize = MARKER.len();
 
 /// Finds the packets of one stream. It keeps no bytes: the caller's buffer holds what is not yet
 /// consumed and is shown again, longer, when more has come.
@@ -15,12 +15,15 @@ const WORD: usize = 4;
 /// A 2.2 sender does not count the four bytes of each empty string that ends a packet, so zero words
 /// may follow a packet that belong to nothing. They are skipped, in the 2.2 dialect, after a packet,
 /// and at most [`MAX_ZERO_WORDS`] of them.
-#[derive(Clone, Debug)]
+///
+/// What is found, errors included, depends on the bytes alone and never on how they were cut into
+/// chunks: hence a marker is judged when all four of its bytes are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Framer {
     dialect: Dialect,
     limit: usize,
-    /// Zero words that may still be skipped.
-    zeros_left: u8,
+    /// Zero words that may still be skipped; none may where no 2.2 packet has gone before.
+    zeros_left: Option<u8>,
 }
 
 /// What a look at the buffer found.
@@ -38,7 +41,7 @@ pub enum Step<'b> {
         /// Zero words that belong to nothing.
         consumed: usize,
         /// How many bytes the buffer must hold, counted after dropping, before another look can find
-        /// more: never above the limit.
+        /// more: never above the limit, so a buffer of that size is always enough.
         need: usize,
     },
 }
@@ -47,14 +50,17 @@ impl Framer {
     /// A stream of this dialect, with the dialect's own limit on packet lengths.
     #[must_use]
     pub const fn new(dialect: Dialect) -> Self {
-        Self { dialect, limit: dialect.max_packet(), zeros_left: 0 }
+        Self { dialect, limit: dialect.max_packet(), zeros_left: None }
     }
 
-    /// The same with a lower limit, bytes a packet. A limit above the dialect's has no effect.
+    /// The same with a lower limit, bytes a packet. A limit above the dialect's has no effect, nor
+    /// has one below the shortest packet: no stream would pass it.
     #[must_use]
     pub const fn with_limit(dialect: Dialect, limit: usize) -> Self {
         let mut framer = Self::new(dialect);
-        if limit < framer.limit {
+        if limit < dialect.min_packet() {
+            framer.limit = dialect.min_packet();
+        } else if limit < framer.limit {
             framer.limit = limit;
         }
         framer
@@ -71,55 +77,46 @@ impl Framer {
     /// # Errors
     /// The stream is lost; every later look is meaningless.
     pub fn next<'b>(&mut self, buffer: &'b [u8]) -> Result<Step<'b>, FrameError> {
-        let skipped = self.skip_zeros(buffer)?;
-        let rest = buffer.get(skipped..).unwrap_or_default();
-        let length = match self.length(rest)? {
-            Ok(length) => length,
-            Err(need) => return Ok(Step::More { consumed: skipped, need }),
+        let (consumed, rest) = self.skip_zeros(buffer)?;
+        if rest.len() < WORD {
+            return Ok(Step::More { consumed, need: WORD });
+        }
+        let Some(length) = self.length(rest)? else {
+            return Ok(Step::More { consumed, need: self.dialect.prefix_len() });
         };
-        match rest.get(..length) {
-            Some(bytes) => {
-                if self.dialect == Dialect::V22 {
-                    self.zeros_left = MAX_ZERO_WORDS;
+        let Some(bytes) = rest.get(..length) else {
+            return Ok(Step::More { consumed, need: length });
+        };
+        if self.dialect == Dialect::V22 {
+            self.zeros_left = Some(MAX_ZERO_WORDS);
+        }
+        Ok(Step::Packet { bytes, consumed: consumed + length })
+    }
+
+    /// The zero words' length, and what follows them: a marker, or less than a word.
+    fn skip_zeros<'b>(&mut self, buffer: &'b [u8]) -> Result<(usize, &'b [u8]), FrameError> {
+        let mut rest = buffer;
+        while let Some((&word, behind)) = rest.split_first_chunk::<WORD>() {
+            if word == MARKER {
+                break;
+            }
+            match self.zeros_left.as_mut() {
+                Some(left) if word == [0; WORD] => {
+                    *left = left.checked_sub(1).ok_or(FrameError::TooManyZeros)?;
                 }
-                Ok(Step::Packet { bytes, consumed: skipped + length })
+                _ => return Err(FrameError::BadMarker(word)),
             }
-            None => Ok(Step::More { consumed: skipped, need: length }),
+            rest = behind;
         }
+        Ok((buffer.len() - rest.len(), rest))
     }
 
-    fn skip_zeros(&mut self, buffer: &[u8]) -> Result<usize, FrameError> {
-        if self.dialect != Dialect::V22 {
-            return Ok(0);
-        }
-        let mut skipped = 0;
-        while buffer.get(skipped..skipped + WORD) == Some(&[0; WORD]) {
-            self.zeros_left = match self.zeros_left.checked_sub(1) {
-                Some(left) => left,
-                None if skipped == 0 => break,
-                None => return Err(FrameError::TooManyZeros),
-            };
-            skipped += WORD;
-        }
-        Ok(skipped)
-    }
-
-    /// The length of the packet at the begin, or how many bytes are needed to know it.
-    fn length(&self, bytes: &[u8]) -> Result<Result<usize, usize>, FrameError> {
-        let seen = bytes.len().min(MARKER.len());
-        let zeros = self.zeros_left > 0 && bytes.iter().take(seen).all(|&byte| byte == 0);
-        if bytes.get(..seen) != MARKER.get(..seen) && !(zeros && seen < MARKER.len()) {
-            let mut found = [0; 4];
-            for (to, from) in found.iter_mut().zip(bytes) {
-                *to = *from;
-            }
-            return Err(FrameError::BadMarker(found));
-        }
+    /// The length of the packet at the begin, where enough is there to know it.
+    fn length(&self, bytes: &[u8]) -> Result<Option<usize>, FrameError> {
         let length = match (self.dialect, bytes) {
             (Dialect::V22, &[_, _, _, _, a, b, ..]) => u16::from_le_bytes([a, b]).into(),
             (Dialect::V24, &[_, _, _, _, a, b, c, d, ..]) => u32::from_le_bytes([a, b, c, d]),
-            _ if zeros => return Ok(Err(WORD)),
-            _ => return Ok(Err(self.dialect.prefix_len())),
+            _ => return Ok(None),
         };
         let size = usize::try_from(length).unwrap_or(usize::MAX);
         if size < self.dialect.min_packet() {
@@ -129,6 +126,6 @@ impl Framer {
             let limit = u32::try_from(self.limit).unwrap_or(u32::MAX);
             return Err(FrameError::TooLong { length, limit });
         }
-        Ok(Ok(size))
+        Ok(Some(size))
     }
 }
