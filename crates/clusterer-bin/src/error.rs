@@ -67,6 +67,20 @@ pub enum FieldError {
         /// How many bytes are left.
         left: usize,
     },
+    /// A count is negative, or the body ends before so many elements.
+    BadCount {
+        /// Where the count stands: bytes from the packet's begin.
+        at: usize,
+        /// The count declared.
+        count: i32,
+    },
+    /// A chunk does not begin with its size and [`CHUNK_MARKER`](crate::CHUNK_MARKER).
+    BadChunk {
+        /// Where the marker was expected: bytes from the packet's begin.
+        at: usize,
+        /// What stands there.
+        marker: i32,
+    },
 }
 
 impl fmt::Display for FieldError {
@@ -77,6 +91,12 @@ impl fmt::Display for FieldError {
             }
             Self::PastEnd { at, need, left } => {
                 write!(f, "at byte {at}: a field of {need} bytes where only {left} are left")
+            }
+            Self::BadCount { at, count } => {
+                write!(f, "at byte {at}: there are not {count} elements")
+            }
+            Self::BadChunk { at, marker } => {
+                write!(f, "at byte {at}: {marker} is no chunk marker")
             }
         }
     }

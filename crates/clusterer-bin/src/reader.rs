@@ -92,6 +92,14 @@ impl<'a> Reader<'a> {
         result
     }
 
+    /// A reader of the next `length` bytes alone, which are skipped here.
+    pub(crate) fn sub(&mut self, length: usize) -> Result<Self, FieldError> {
+        let at = self.at;
+        self.raw(length)?;
+        let bytes = self.bytes.get(..self.at).unwrap_or_default();
+        Ok(Self { dialect: self.dialect, bytes, at })
+    }
+
     pub(crate) fn short(&mut self) -> Result<i16, FieldError> {
         self.array().map(i16::from_le_bytes)
     }

@@ -180,6 +180,16 @@ impl PacketWriter {
         self.put(value)
     }
 
+    /// Sets the four header bytes that a 2.2 sender leaves unset, for tools that write what they have
+    /// read ([`Packet::reserved`](crate::Packet::reserved)). The later dialect has none.
+    pub fn reserved(&mut self, [a, b, c, d]: [u8; 4]) -> &mut Self {
+        if self.dialect == Dialect::V22 {
+            self.set(6, &[a, b]);
+            self.set(10, &[c, d]);
+        }
+        self
+    }
+
     /// How long the packet is so far, bytes, a trailer included.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -208,13 +218,10 @@ impl PacketWriter {
         if self.overrun || length > limit {
             return Err(WriteError::TooLong { limit });
         }
-        let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-        let width = match self.dialect {
-            Dialect::V22 => 2,
-            Dialect::V24 => 4,
-        };
-        for (to, from) in self.bytes.iter_mut().skip(MARKER.len()).zip(length).take(width) {
-            *to = from;
+        let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+        match self.dialect {
+            Dialect::V22 => self.set(MARKER.len(), &[a, b]),
+            Dialect::V24 => self.set(MARKER.len(), &[a, b, c, d]),
         }
         Ok(Encoded { dialect: self.dialect, shared: self.bytes.into(), trailer: self.trailer })
     }
@@ -225,6 +232,26 @@ impl PacketWriter {
     /// As [`PacketWriter::encode`].
     pub fn finish(self, destination: i32) -> Result<Outgoing, WriteError> {
         self.encode().map(|encoded| encoded.to(destination))
+    }
+
+    /// Begins a chunk whose size is not known yet; the result is for [`PacketWriter::end_chunk`].
+    pub(crate) fn begin_chunk(&mut self, marker: i32) -> usize {
+        let begin = self.bytes.len();
+        self.int(0).int(marker);
+        begin
+    }
+
+    pub(crate) fn end_chunk(&mut self, begin: usize) {
+        let inside = self.bytes.len().saturating_sub(begin + 8);
+        // A size that does not fit was not written either: the packet is overrun.
+        let size = i32::try_from(inside).unwrap_or(i32::MAX);
+        self.set(begin, &size.to_le_bytes());
+    }
+
+    fn set(&mut self, at: usize, value: &[u8]) {
+        for (to, &from) in self.bytes.iter_mut().skip(at).zip(value) {
+            *to = from;
+        }
     }
 
     fn put(&mut self, value: &[u8]) -> &mut Self {

@@ -1,13 +1,12 @@
 //! However a stream is cut into chunks, the same packets and the same error come out.
-#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use clusterer_bin::{Dialect, FrameError, Framer, MAX_ZERO_WORDS, Step};
 use proptest::prelude::*;
 
-const HEARTBEAT: &[u8] = include_bytes!("packets/2.2/rl_pipe_counter_33B.bin");
-const PIPE: &[u8] = include_bytes!("packets/2.2/rl_pipe_counter_51B.bin");
-const UNKNOWN_ID: &[u8] = include_bytes!("packets/4.0/UNKNOWN_ID.bin");
-const PING: &[u8] = include_bytes!("packets/4.0/PING_req0.bin");
+const HEARTBEAT: &[u8] = include_bytes!("../packets/2.2/rl_pipe_counter_33B.bin");
+const PIPE: &[u8] = include_bytes!("../packets/2.2/rl_pipe_counter_51B.bin");
+const UNKNOWN_ID: &[u8] = include_bytes!("../packets/4.0/UNKNOWN_ID.bin");
+const PING: &[u8] = include_bytes!("../packets/4.0/PING_req0.bin");
 const ZERO: &[u8] = &[0; 4];
 
 /// One end of a stream as a transport keeps it: a framer, and the bytes not yet consumed.

@@ -1,0 +1,8 @@
+//! The codec from outside: cuts, captured packets and their listings, malformed bytes, round trips.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod captured;
+mod cuts;
+mod hostile;
+mod listings;
+mod roundtrip;
