@@ -17,11 +17,18 @@ pub enum Dialect {
 /// The four bytes every packet begins with.
 pub(crate) const MARKER: [u8; 4] = *b"P4CK";
 /// The capability of the later generation whose packets have no trailer.
-pub(crate) const INTERNAL: &[u8] = b"clusterer-internal";
+const INTERNAL: &[u8] = b"clusterer-internal";
 /// Cluster, source, destination.
 pub(crate) const TRAILER_LEN: usize = 12;
 
 impl Dialect {
+    /// Packets for this module end with cluster, source and destination, and so differ from one
+    /// receiver to the next.
+    #[must_use]
+    pub fn has_trailer(self, module: &[u8]) -> bool {
+        self == Self::V24 && module != INTERNAL
+    }
+
     /// Where the module name's length stands.
     pub(crate) const fn name_at(self) -> usize {
         match self {

@@ -31,12 +31,16 @@
 //!
 //! # What it refuses to do
 //! Read sockets, guess dialects, judge senders, know what a module's packet means: a layout only
-//! names the fields of packets that have been seen.
+//! names the fields of packets that are known.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;
 
 mod dialect;
 mod error;

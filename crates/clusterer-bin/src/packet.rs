@@ -1,6 +1,6 @@
 //! A packet's header, read in place.
 
-use crate::dialect::{INTERNAL, TRAILER_LEN};
+use crate::dialect::TRAILER_LEN;
 use crate::{Dialect, FieldError, Reader};
 
 /// A packet whose header has been read. Borrows the bytes it was parsed from.
@@ -60,7 +60,7 @@ impl<'a> Packet<'a> {
         };
         match dialect {
             Dialect::V22 => packet.sender = header.int()?,
-            Dialect::V24 if module == INTERNAL => {
+            Dialect::V24 if !dialect.has_trailer(module) => {
                 packet.cluster = Some(header.int()?);
                 packet.sender = header.int()?;
             }

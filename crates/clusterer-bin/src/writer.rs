@@ -1,6 +1,6 @@
 //! Writing packets.
 
-use crate::dialect::{INTERNAL, MARKER, TRAILER_LEN};
+use crate::dialect::{MARKER, TRAILER_LEN};
 use crate::{Dialect, WriteError};
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -140,7 +140,9 @@ impl PacketWriter {
         writer.str(module).int(command);
         match dialect {
             Dialect::V22 => writer.int(origin.sender),
-            Dialect::V24 if module == INTERNAL => writer.int(origin.cluster).int(origin.sender),
+            Dialect::V24 if !dialect.has_trailer(module) => {
+                writer.int(origin.cluster).int(origin.sender)
+            }
             Dialect::V24 => {
                 writer.trailer = Some(origin);
                 &mut writer
