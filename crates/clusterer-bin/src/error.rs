@@ -93,7 +93,7 @@ impl fmt::Display for FieldError {
                 write!(f, "at byte {at}: a field of {need} bytes where only {left} are left")
             }
             Self::BadCount { at, count } => {
-                write!(f, "at byte {at}: there are not {count} elements")
+                write!(f, "at byte {at}: count {count}, but fewer elements follow")
             }
             Self::BadChunk { at, marker } => {
                 write!(f, "at byte {at}: {marker} is no chunk marker")

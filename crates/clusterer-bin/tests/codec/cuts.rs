@@ -218,6 +218,22 @@ fn a_limit_is_checked_before_the_packet_is_there() {
     assert_eq!(step, Ok(Step::More { consumed: 0, need: 65_535 }));
 }
 
+#[test]
+fn no_limit_refuses_the_shortest_packet_or_allows_more_than_the_dialect() {
+    for dialect in [Dialect::V22, Dialect::V24] {
+        let header = |length: usize| {
+            let length = u32::try_from(length).unwrap().to_le_bytes();
+            [&b"P4CK"[..], &length].concat()
+        };
+        let shortest = header(dialect.min_packet());
+        let step = Framer::with_limit(dialect, 0).next(&shortest).unwrap();
+        assert_eq!(step, Step::More { consumed: 0, need: dialect.min_packet() });
+        assert_eq!(Framer::with_limit(dialect, usize::MAX), Framer::new(dialect));
+    }
+    let above = [&b"P4CK"[..], &65_516_u32.to_le_bytes()].concat();
+    assert!(Framer::with_limit(Dialect::V24, usize::MAX).next(&above).is_err());
+}
+
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just(HEARTBEAT.to_vec()),
