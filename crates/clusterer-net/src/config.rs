@@ -1,0 +1,51 @@
+//! What a transport listens on, and its limits.
+
+use clusterer_bin::Dialect;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// One address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenerConfig {
+    /// Address and port. Port 0 lets the system choose; see
+    /// [`Bound::local_addresses`](crate::Bound::local_addresses). An IPv6 address takes IPv6 only.
+    pub address: SocketAddr,
+    /// The dialect of everything that arrives there.
+    pub dialect: Dialect,
+}
+
+/// Listeners and limits of one [`Net`](crate::Net).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where to listen; none is fine for a node that only sends.
+    pub listeners: Vec<ListenerConfig>,
+    /// Most bytes queued for one link, traffic only. Default 4 MiB. A packet longer than this can
+    /// never be sent, so stay above the dialect's longest packet.
+    pub link_queue_bytes: usize,
+    /// Most packets queued for one link, traffic only. Default 65536.
+    pub link_queue_packets: usize,
+    /// Most inbound connections at a time; one more is accepted and closed. Default 1024.
+    pub max_connections: usize,
+    /// A packet that is not complete this long after its first byte closes its connection.
+    /// Default 10 s.
+    pub packet_timeout: Duration,
+    /// An inbound connection on which no known sender ever spoke is closed this long after its last
+    /// packet. Default 120 s.
+    pub stranger_idle: Duration,
+}
+
+impl Config {
+    /// These listeners, with the default limits.
+    #[must_use]
+    pub const fn new(listeners: Vec<ListenerConfig>) -> Self {
+        Self {
+            listeners,
+            link_queue_bytes: 4 << 20,
+            link_queue_packets: 65_536,
+            max_connections: 1024,
+            packet_timeout: Duration::from_secs(10),
+            stranger_idle: Duration::from_secs(120),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! One established or half-open connection, accepted or dialled, and what a turn does with it.
+
+use crate::failure::Loss;
+use crate::inflow::Inflow;
+use crate::meters::{Reason, Tally};
+use crate::outflow::{Outflow, Wrote};
+use crate::queue::LinkQueue;
+use crate::{Config, Ingress, Reply, Source, Trust};
+use clusterer_bin::Packet;
+use clusterer_node::Moment;
+use mio::net::TcpStream;
+use socket2::{SockRef, TcpKeepalive};
+use std::io::{ErrorKind, Read};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most bytes read from, and most written to, one connection before the others have their turn.
+const WORK_A_TURN: usize = 256 * 1024;
+
+/// How the silent end of a known sender's connection is found: within about two minutes.
+const KEEP_ALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(60))
+    .with_interval(Duration::from_secs(10))
+    .with_retries(6);
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    role: Role,
+    source: Source,
+    inflow: Inflow,
+    outflow: Outflow,
+    /// The system has not said yet that there is nothing (more) to read, no room to write. With
+    /// edges instead of levels this must be remembered.
+    readable: bool,
+    writable: bool,
+    /// When the packet that is not whole yet began.
+    partial_since: Option<Moment>,
+    last_packet: Moment,
+    /// It waits for its turn already.
+    pub(crate) scheduled: bool,
+    /// The timer set for it.
+    pub(crate) armed: Option<Moment>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Role {
+    Dialled {
+        queue: Arc<LinkQueue>,
+        established: bool,
+    },
+    /// Accepted from someone, with what is known of whom.
+    Inbound(Trust),
+}
+
+/// What a connection needs of the mio thread for one turn.
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Moment,
+    pub(crate) ingress: &'a dyn Ingress,
+    pub(crate) scratch: &'a mut [u8],
+    pub(crate) tally: &'a mut Tally,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream, role: Role, source: Source, now: Moment) -> Self {
+        Self {
+            stream,
+            role,
+            source,
+            inflow: Inflow::new(source.dialect),
+            outflow: Outflow::default(),
+            readable: false,
+            writable: false,
+            partial_since: None,
+            last_packet: now,
+            scheduled: false,
+            armed: None,
+        }
+    }
+
+    pub(crate) const fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// An attempt has become a connection from this address.
+    pub(crate) fn established(&mut self, from: SocketAddr) {
+        self.source.local = from;
+        if let Role::Dialled { queue, established } = &mut self.role {
+            *established = true;
+            queue.connected();
+        }
+    }
+
+    pub(crate) const fn is_established(&self) -> bool {
+        matches!(self.role, Role::Inbound(_) | Role::Dialled { established: true, .. })
+    }
+
+    pub(crate) const fn ready(&mut self, readable: bool, writable: bool) {
+        self.readable |= readable;
+        self.writable |= writable;
+    }
+
+    /// Nothing is left that a shutdown should wait for.
+    pub(crate) fn is_flushed(&self) -> bool {
+        match &self.role {
+            Role::Dialled { queue, established: true } => {
+                self.outflow.is_empty() && queue.queued_bytes() == 0
+            }
+            _ => true,
+        }
+    }
+
+    /// Reads and writes what there is, up to a turn's share. Returns whether there may be more.
+    pub(crate) fn work(&mut self, turn: &mut Turn<'_>) -> Result<bool, Loss> {
+        let read = self.read(turn);
+        if let (Err(Loss::Closed), Role::Inbound(_)) = (&read, &self.role) {
+            // A peer that has ended only its own side may still wait for an answer; what this brings
+            // about changes nothing.
+            let _ = self.write(turn.tally);
+        }
+        read?;
+        let paused = self.write(turn.tally)?;
+        Ok(self.readable || paused)
+    }
+
+    fn read(&mut self, turn: &mut Turn<'_>) -> Result<(), Loss> {
+        let mut left = WORK_A_TURN;
+        while self.readable && left > 0 {
+            match self.stream.read(turn.scratch) {
+                Ok(0) => return Err(Loss::Closed),
+                Ok(count) => {
+                    left = left.saturating_sub(count);
+                    turn.tally.bytes_received += count;
+                    self.take(count, turn)?;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Loss::Io(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks through the first `count` bytes of the scratch buffer.
+    fn take(&mut self, count: usize, turn: &mut Turn<'_>) -> Result<(), Loss> {
+        let Self { inflow, outflow, source, role, stream, .. } = self;
+        let data = turn.scratch.get(..count).unwrap_or_default();
+        let before = turn.tally.packets_received;
+        let tally = &mut *turn.tally;
+        let fed = inflow.feed(data, |bytes| {
+            tally.packets_received += 1;
+            let packet = match Packet::parse(source.dialect, bytes) {
+                Ok(packet) => packet,
+                Err(error) => {
+                    tally.dropped(Reason::Malformed, 1);
+                    return turn.ingress.malformed(source, &error, turn.now);
+                }
+            };
+            let mut answer = |packet| {
+                let queued = outflow.reply(packet);
+                if queued.is_err() {
+                    tally.dropped(Reason::ReplyFull, 1);
+                }
+                queued
+            };
+            let reply = &mut Reply::new(&mut answer);
+            let trust = turn.ingress.packet(source, &packet, turn.now, reply);
+            if let (Role::Inbound(seen @ Trust::Stranger), Trust::Known) = (&mut *role, trust) {
+                *seen = Trust::Known;
+                keep_alive(stream);
+            }
+        });
+        let whole = turn.tally.packets_received > before;
+        if whole {
+            self.last_packet = turn.now;
+        }
+        if !self.inflow.is_partial() {
+            self.partial_since = None;
+        } else if whole || self.partial_since.is_none() {
+            self.partial_since = Some(turn.now);
+        }
+        fed.map_err(Loss::Framing)
+    }
+
+    /// Writes what there is, up to a turn's share. Returns whether there may be more.
+    pub(crate) fn write(&mut self, tally: &mut Tally) -> Result<bool, Loss> {
+        if !self.writable {
+            return Ok(false);
+        }
+        let queue = match &self.role {
+            Role::Dialled { queue, .. } => Some(&**queue),
+            Role::Inbound(_) => None,
+        };
+        let wrote = self.outflow.write(&mut self.stream, queue, WORK_A_TURN, tally);
+        match wrote.map_err(Loss::Io)? {
+            Wrote::All => Ok(false),
+            Wrote::Blocked => {
+                self.writable = false;
+                Ok(false)
+            }
+            Wrote::Paused => Ok(true),
+        }
+    }
+
+    /// When this connection must be looked at although nothing happens on it.
+    pub(crate) fn deadline(&self, config: &Config) -> Option<Moment> {
+        let packet = self.partial_since.map(|since| since.after(config.packet_timeout));
+        let idle = match self.role {
+            Role::Inbound(Trust::Stranger) => Some(self.last_packet.after(config.stranger_idle)),
+            _ => None,
+        };
+        packet.into_iter().chain(idle).min()
+    }
+
+    /// The deadline that has come, if one has.
+    pub(crate) fn expired(&self, config: &Config, now: Moment) -> Option<Loss> {
+        if self.partial_since.is_some_and(|since| since.after(config.packet_timeout) <= now) {
+            return Some(Loss::PacketTimeout);
+        }
+        self.deadline(config).filter(|&at| at <= now).map(|_| Loss::StrangerIdle)
+    }
+
+    /// The end. Packets of a link that were not written whole go back to its queue; what cannot be
+    /// sent any more is counted.
+    pub(crate) fn end(self, tally: &mut Tally) {
+        let (unsent, mut dropped) = self.outflow.into_unsent();
+        if let Role::Dialled { queue, .. } = self.role {
+            let (control, traffic) = queue.disconnected(unsent);
+            dropped += control;
+            tally.dropped(Reason::LinkClosed, traffic);
+        }
+        tally.dropped(Reason::NotConnected, dropped);
+    }
+}
+
+fn keep_alive(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    if let Err(error) = socket.set_tcp_keepalive(&KEEP_ALIVE) {
+        tracing::debug!(%error, "no keep-alive on an inbound connection");
+    }
+}

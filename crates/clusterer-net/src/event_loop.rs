@@ -1,0 +1,413 @@
+//! The mio thread: waits, lets every socket that is ready have its share, looks after deadlines.
+
+use crate::connection::{Connection, Role, Turn};
+use crate::failure::Loss;
+use crate::handle::Shared;
+use crate::links::Link;
+use crate::listener::{Accepted, Listener, REST};
+use crate::log_limit::LogLimit;
+use crate::meters::{Reason, Tally};
+use crate::queue::LinkQueue;
+use crate::slots::{Key, Slots, fixed, fixed_token};
+use crate::{Clock, Config, Ingress, Source, Trust};
+use clusterer_node::{LinkId, Moment, Timers};
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+pub(crate) const WAKE: Token = fixed_token(0);
+const EVENTS: usize = 1024;
+const READ_CHUNK: usize = 64 * 1024;
+/// Most connections accepted from one listener a turn.
+const ACCEPTS_A_TURN: usize = 64;
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Deadline {
+    Connection(Key),
+    /// A listener that rests is to listen again.
+    Listener(usize),
+    /// The end of the time allowed for flushing.
+    Stop,
+}
+
+/// What waits for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ready {
+    Connection(Key),
+    Listener(usize),
+}
+
+pub(crate) struct EventLoop {
+    pub(crate) poll: Poll,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) ingress: Arc<dyn Ingress>,
+    clock: Clock,
+    config: Config,
+    /// The present turn's time.
+    pub(crate) now: Moment,
+    listeners: Vec<Listener>,
+    pub(crate) connections: Slots<Connection>,
+    pub(crate) links: HashMap<LinkId, Link>,
+    timers: Timers<Deadline>,
+    ready: Vec<Ready>,
+    announced: Vec<Arc<LinkQueue>>,
+    scratch: Vec<u8>,
+    pub(crate) tally: Tally,
+    inbound: usize,
+    pub(crate) outbound: usize,
+    /// Inbound and outbound connections and queued bytes, as the gauges show them.
+    gauged: Option<[usize; 3]>,
+    stopping: bool,
+    log_streams: LogLimit,
+    log_accepts: LogLimit,
+}
+
+impl EventLoop {
+    pub(crate) fn new(
+        poll: Poll,
+        shared: Arc<Shared>,
+        ingress: Arc<dyn Ingress>,
+        clock: Clock,
+        config: Config,
+        mut listeners: Vec<Listener>,
+    ) -> io::Result<Self> {
+        for (index, listener) in listeners.iter_mut().enumerate() {
+            listener.register(poll.registry(), listener_token(index))?;
+        }
+        Ok(Self {
+            now: clock(),
+            poll,
+            shared,
+            ingress,
+            clock,
+            config,
+            listeners,
+            connections: Slots::new(),
+            links: HashMap::new(),
+            timers: Timers::new(),
+            ready: Vec::new(),
+            announced: Vec::new(),
+            scratch: vec![0; READ_CHUNK],
+            tally: Tally::default(),
+            inbound: 0,
+            outbound: 0,
+            gauged: None,
+            stopping: false,
+            log_streams: LogLimit::default(),
+            log_accepts: LogLimit::default(),
+        })
+    }
+
+    /// Runs until it is told to stop.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            match self.poll.poll(&mut events, self.wait()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    tracing::error!(%error, "the transport cannot wait for events and stops");
+                    break;
+                }
+            }
+            self.shared.wake.awake();
+            self.now = (self.clock)();
+            for event in &events {
+                self.note(event);
+            }
+            self.work();
+            self.look();
+            self.look_after_deadlines();
+            self.hand_over_figures();
+            if self.is_done() {
+                break;
+            }
+        }
+        self.end();
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        self.timers.next().map(|at| at.since(self.now))
+    }
+
+    fn note(&mut self, event: &Event) {
+        let token = event.token();
+        let Some(key) = Key::from_token(token) else {
+            if token != WAKE {
+                self.schedule_listener(fixed(token) - 1);
+            }
+            return;
+        };
+        // An error or a hang-up is found by reading; a failed connect, by asking for its outcome.
+        let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+        let writable = event.is_writable() || event.is_write_closed() || event.is_error();
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.ready(readable, writable);
+            self.schedule(key);
+        }
+    }
+
+    pub(crate) fn schedule(&mut self, key: Key) {
+        if let Some(connection) = self.connections.get_mut(key)
+            && !std::mem::replace(&mut connection.scheduled, true)
+        {
+            self.ready.push(Ready::Connection(key));
+        }
+    }
+
+    fn schedule_listener(&mut self, index: usize) {
+        let entry = Ready::Listener(index);
+        if !self.ready.contains(&entry) {
+            self.ready.push(entry);
+        }
+    }
+
+    /// One share of work for everything that is ready. What has more to do is ready again.
+    fn work(&mut self) {
+        for entry in std::mem::take(&mut self.ready) {
+            match entry {
+                Ready::Connection(key) => self.work_on(key),
+                Ready::Listener(index) => self.accept(index),
+            }
+        }
+    }
+
+    fn work_on(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.scheduled = false;
+        if !connection.is_established() && !self.establish(key) {
+            return;
+        }
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let mut turn = Turn {
+            now: self.now,
+            ingress: &*self.ingress,
+            scratch: &mut self.scratch,
+            tally: &mut self.tally,
+        };
+        match connection.work(&mut turn) {
+            Ok(more) => {
+                if more {
+                    self.schedule(key);
+                }
+                self.arm(key);
+            }
+            Err(loss) => self.lose(key, &loss),
+        }
+    }
+
+    /// Sees to it that a timer fires no later than the connection's deadline. It may fire earlier:
+    /// moving it with every packet would cost more.
+    fn arm(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if let Some(at) = connection.deadline(&self.config)
+            && connection.armed.is_none_or(|armed| at < armed)
+        {
+            connection.armed = Some(at);
+            self.timers.set(Deadline::Connection(key), at);
+        }
+    }
+
+    /// Takes notice of what other threads have handed over.
+    fn look(&mut self) {
+        self.shared.wake.before_looking();
+        let wanted = self.shared.inbox().take();
+        for (link, wanted) in wanted {
+            self.obey(link, wanted);
+        }
+        let mut announced = std::mem::take(&mut self.announced);
+        self.shared.take_announced(&mut announced);
+        for queue in announced.drain(..) {
+            queue.look();
+            if let Some(key) = self.links.get(&queue.link()).and_then(|link| link.connection) {
+                self.work_on_writing(key);
+            }
+        }
+        self.announced = announced;
+        if !self.stopping
+            && let Some(flush) = self.shared.stopping()
+        {
+            self.stop(flush);
+        }
+    }
+
+    fn work_on_writing(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if !connection.is_established() {
+            return;
+        }
+        match connection.write(&mut self.tally) {
+            Ok(true) => self.schedule(key),
+            Ok(false) => {}
+            Err(loss) => self.lose(key, &loss),
+        }
+    }
+
+    fn accept(&mut self, index: usize) {
+        for _ in 0..ACCEPTS_A_TURN {
+            let Some(listener) = self.listeners.get_mut(index) else { return };
+            let dialect = listener.dialect;
+            match listener.accept() {
+                Accepted::Connection(stream, peer) => self.welcome(stream, peer, dialect),
+                Accepted::Lost => {}
+                Accepted::Nobody => return,
+                Accepted::Exhausted(error) => return self.rest(index, &error),
+            }
+        }
+        self.schedule_listener(index);
+    }
+
+    fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, dialect: clusterer_bin::Dialect) {
+        if self.inbound >= self.config.max_connections {
+            self.tally.dropped(Reason::ConnectionLimit, 1);
+            if let Some(more) = self.log_accepts.allow(self.now) {
+                let limit = self.config.max_connections;
+                tracing::warn!(%peer, limit, more, "closed: too many inbound connections");
+            }
+            return;
+        }
+        let Ok(local) = stream.local_addr() else { return };
+        // Answers are small and awaited.
+        let _ = stream.set_nodelay(true);
+        let source = Source { peer, local, link: None, dialect };
+        let role = Role::Inbound(Trust::Stranger);
+        if let Ok(key) = self.keep(Connection::new(stream, role, source, self.now)) {
+            self.inbound += 1;
+            self.arm(key);
+        }
+    }
+
+    /// Keeps a connection and has its events reported.
+    pub(crate) fn keep(&mut self, mut connection: Connection) -> io::Result<Key> {
+        let token = self.connections.next_key().token();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(&mut connection.stream, token, interest)?;
+        Ok(self.connections.insert(connection))
+    }
+
+    fn rest(&mut self, index: usize, error: &io::Error) {
+        let Some(listener) = self.listeners.get_mut(index) else { return };
+        if let Some(more) = self.log_accepts.allow(self.now) {
+            let address = listener.local;
+            tracing::error!(%address, %error, more, "cannot accept connections for now");
+        }
+        if let Err(error) = listener.deregister(self.poll.registry()) {
+            tracing::error!(%error, "cannot rest a listener");
+        }
+        self.timers.set(Deadline::Listener(index), self.now.after(REST));
+    }
+
+    fn wake_listener(&mut self, index: usize) {
+        let Some(listener) = self.listeners.get_mut(index) else { return };
+        if let Err(error) = listener.register(self.poll.registry(), listener_token(index)) {
+            tracing::error!(address = %listener.local, %error, "cannot listen again yet");
+            self.timers.set(Deadline::Listener(index), self.now.after(REST));
+        }
+    }
+
+    fn look_after_deadlines(&mut self) {
+        while let Some(deadline) = self.timers.pop_due(self.now) {
+            match deadline {
+                Deadline::Connection(key) => self.look_after(key),
+                Deadline::Listener(index) => self.wake_listener(index),
+                // It is gone now, which is what ends the loop.
+                Deadline::Stop => {}
+            }
+        }
+    }
+
+    fn look_after(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.armed = None;
+        match connection.expired(&self.config, self.now) {
+            Some(loss) => self.lose(key, &loss),
+            None => self.arm(key),
+        }
+    }
+
+    /// A connection has ended by itself: counts it, and tells the link's owner.
+    pub(crate) fn lose(&mut self, key: Key, loss: &Loss) {
+        let Some(source) = self.drop_connection(key) else { return };
+        if let Some(reason) = loss.reason() {
+            self.tally.dropped(reason, 1);
+            if let Some(more) = self.log_streams.allow(self.now) {
+                tracing::warn!(peer = %source.peer, reason = %loss, more, "closed a connection");
+            }
+        }
+        if let Some(id) = source.link {
+            if let Some(link) = self.links.get_mut(&id) {
+                link.connection = None;
+            }
+            self.ingress.link(id, loss.event(), self.now);
+        }
+    }
+
+    /// Drops a connection and tells nobody.
+    pub(crate) fn drop_connection(&mut self, key: Key) -> Option<Source> {
+        let mut connection = self.connections.remove(key)?;
+        self.timers.clear(Deadline::Connection(key));
+        let source = *connection.source();
+        match (source.link, connection.is_established()) {
+            (None, _) => self.inbound -= 1,
+            (Some(_), true) => self.outbound -= 1,
+            (Some(_), false) => {}
+        }
+        // Closing it does the same; an error means that there is nothing to undo.
+        let _ = self.poll.registry().deregister(&mut connection.stream);
+        connection.end(&mut self.tally);
+        Some(source)
+    }
+
+    fn hand_over_figures(&mut self) {
+        self.tally.flush(&self.shared.meters);
+        let queued = self.shared.total.load(Ordering::Relaxed);
+        let figures = Some([self.inbound, self.outbound, queued]);
+        if figures != self.gauged {
+            self.gauged = figures;
+            self.shared.meters.connections(self.inbound, self.outbound);
+            self.shared.meters.queued(queued);
+        }
+    }
+
+    fn stop(&mut self, flush: Duration) {
+        self.stopping = true;
+        self.listeners.clear();
+        self.timers.set(Deadline::Stop, self.now.after(flush));
+    }
+
+    fn is_done(&mut self) -> bool {
+        if !self.stopping {
+            return false;
+        }
+        if self.timers.get(Deadline::Stop).is_none() {
+            return true;
+        }
+        let Self { links, connections, .. } = self;
+        links
+            .values()
+            .filter_map(|link| link.connection)
+            .all(|key| connections.get_mut(key).is_none_or(|connection| connection.is_flushed()))
+    }
+
+    fn end(mut self) {
+        let keys: Vec<Key> = self.connections.keys().collect();
+        for key in keys {
+            self.drop_connection(key);
+        }
+        self.hand_over_figures();
+    }
+}
+
+fn listener_token(index: usize) -> Token {
+    fixed_token(index + 1)
+}

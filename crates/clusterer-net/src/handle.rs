@@ -1,0 +1,214 @@
+//! The side of the transport that other threads hold.
+
+use crate::command::Inbox;
+use crate::meters::{Meters, Reason};
+use crate::queue::{Control, Limits, LinkQueue};
+use crate::wake::Wake;
+use crate::{Command, LinkSpec, SendError, Transport};
+use arc_swap::ArcSwap;
+use clusterer_bin::Outgoing;
+use clusterer_node::LinkId;
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What the mio thread and all handles share.
+pub(crate) struct Shared {
+    pub(crate) wake: Wake,
+    pub(crate) meters: Meters,
+    pub(crate) limits: Limits,
+    pub(crate) local_addresses: Vec<SocketAddr>,
+    /// Bytes queued on all links.
+    pub(crate) total: Arc<AtomicUsize>,
+    /// The open links. Changed only under the inbox's lock.
+    links: ArcSwap<HashMap<LinkId, Arc<LinkQueue>>>,
+    inbox: Mutex<Inbox>,
+    /// Queues with something new in them, each at most once.
+    announced: Mutex<Vec<Arc<LinkQueue>>>,
+    /// No packet is taken any more.
+    stopped: AtomicBool,
+    /// How long the mio thread may go on writing, once it is to stop.
+    stop: Mutex<Option<Duration>>,
+}
+
+impl Shared {
+    pub(crate) fn new(wake: Wake, limits: Limits, local_addresses: Vec<SocketAddr>) -> Self {
+        Self {
+            wake,
+            meters: Meters::new(),
+            limits,
+            local_addresses,
+            total: Arc::default(),
+            links: ArcSwap::default(),
+            inbox: Mutex::default(),
+            announced: Mutex::default(),
+            stopped: AtomicBool::new(false),
+            stop: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        lock(&self.inbox)
+    }
+
+    /// Moves the queues with something new to `into`, which is empty.
+    pub(crate) fn take_announced(&self, into: &mut Vec<Arc<LinkQueue>>) {
+        std::mem::swap(&mut *lock(&self.announced), into);
+    }
+
+    /// Refuses all packets from now on, and lets the mio thread end when it has written what waits on
+    /// connected links, or after `flush`.
+    pub(crate) fn stop(&self, flush: Duration) {
+        self.stopped.store(true, Ordering::Release);
+        *lock(&self.stop) = Some(flush);
+        self.wake.wake();
+    }
+
+    pub(crate) fn stopping(&self) -> Option<Duration> {
+        *lock(&self.stop)
+    }
+
+    /// The mio thread has ended: what still waits will never be sent.
+    pub(crate) fn ended(&self) {
+        self.stopped.store(true, Ordering::Release);
+        let inbox = self.inbox();
+        let links = self.links.swap(Arc::default());
+        drop(inbox);
+        let discarded = links.values().map(|queue| queue.close()).sum();
+        self.meters.dropped(Reason::Stopped, discarded);
+        self.meters.queued(self.total.load(Ordering::Relaxed));
+    }
+
+    fn open(&self, spec: LinkSpec) {
+        let total = Arc::clone(&self.total);
+        let queue = Arc::new(LinkQueue::new(spec.link, self.limits, total));
+        let mut inbox = self.inbox();
+        let mut links = HashMap::clone(&self.links.load());
+        if let Some(former) = links.insert(spec.link, Arc::clone(&queue)) {
+            self.discard(&mut inbox, &former);
+        }
+        self.links.store(Arc::new(links));
+        inbox.open(spec, queue);
+    }
+
+    fn close(&self, link: LinkId) {
+        let mut inbox = self.inbox();
+        let mut links = HashMap::clone(&self.links.load());
+        if let Some(former) = links.remove(&link) {
+            self.links.store(Arc::new(links));
+            self.discard(&mut inbox, &former);
+        }
+    }
+
+    fn discard(&self, inbox: &mut Inbox, queue: &LinkQueue) {
+        inbox.close(queue.link());
+        self.meters.dropped(Reason::LinkClosed, queue.close());
+    }
+
+    /// Does something in the inbox, if the link is open.
+    fn with_inbox(&self, link: LinkId, act: impl FnOnce(&mut Inbox)) {
+        let mut inbox = self.inbox();
+        if self.links.load().contains_key(&link) {
+            act(&mut inbox);
+        }
+    }
+
+    /// Does something with the link's queue, and counts the packet as dropped if it is refused.
+    fn with_queue(
+        &self,
+        link: LinkId,
+        act: impl FnOnce(&Arc<LinkQueue>) -> Result<(), SendError>,
+    ) -> Result<(), SendError> {
+        let result = if self.stopped.load(Ordering::Acquire) {
+            Err(SendError::Stopped)
+        } else {
+            self.links.load().get(&link).ok_or(SendError::UnknownLink).and_then(act)
+        };
+        if let Err(error) = result {
+            let reason = match error {
+                SendError::Full { .. } => Reason::QueueFull,
+                SendError::Stopped => Reason::Stopped,
+                SendError::UnknownLink => Reason::LinkClosed,
+            };
+            self.meters.dropped(reason, 1);
+        }
+        result
+    }
+
+    fn announce(&self, queue: &Arc<LinkQueue>) {
+        if queue.announce() {
+            lock(&self.announced).push(Arc::clone(queue));
+            self.wake.wake();
+        }
+    }
+}
+
+/// Sends and commands. Cheap to clone; outlives the [`Net`](crate::Net), after which every send says
+/// [`SendError::Stopped`].
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Transport for Handle {
+    fn command(&self, command: Command) {
+        let shared = &self.shared;
+        if shared.stopped.load(Ordering::Acquire) {
+            return;
+        }
+        match command {
+            Command::Close(link) => shared.close(link),
+            Command::Dial(link) => shared.with_inbox(link, |inbox| inbox.dial(link)),
+            Command::Hangup(link) => shared.with_inbox(link, |inbox| inbox.hangup(link)),
+            Command::Open(spec) => shared.open(spec),
+        }
+        shared.wake.wake();
+    }
+
+    fn send(&self, link: LinkId, packet: Outgoing) -> Result<(), SendError> {
+        self.shared.with_queue(link, |queue| {
+            if !packet.is_empty() {
+                queue.push(packet)?;
+                self.shared.announce(queue);
+            }
+            Ok(())
+        })
+    }
+
+    fn send_control(&self, link: LinkId, packet: Outgoing) -> Result<(), SendError> {
+        self.shared.with_queue(link, |queue| {
+            if packet.is_empty() {
+                return Ok(());
+            }
+            match queue.push_control(packet)? {
+                Control::NotConnected => self.shared.meters.dropped(Reason::NotConnected, 1),
+                Control::Queued => self.shared.announce(queue),
+            }
+            Ok(())
+        })
+    }
+
+    fn local_addresses(&self) -> Vec<SocketAddr> {
+        self.shared.local_addresses.clone()
+    }
+
+    fn queued_bytes(&self, link: LinkId) -> usize {
+        self.shared.links.load().get(&link).map_or(0, |queue| queue.queued_bytes())
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("local_addresses", &self.shared.local_addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No caller's code runs under these locks, so what they guard is whole even after a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

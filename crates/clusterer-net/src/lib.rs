@@ -1,0 +1,95 @@
+//! The BIN transport of a cluster node: listeners, outbound links and their bounded queues, on one
+//! thread that sleeps unless something happens.
+//!
+//! [`Net::bind`] binds the listeners, [`Bound::start`] starts the thread, [`Net::handle`] gives a
+//! [`Transport`]: packets and [`Command`]s go in there from any thread, and what arrives comes out of
+//! an [`Ingress`].
+//!
+//! ```
+//! use clusterer_bin::{Dialect, FieldError, Origin, Packet, PacketWriter};
+//! use clusterer_net::{
+//!     Clock, Command, Config, Ingress, LinkSpec, ListenerConfig, Net, Reply, Source, Transport, Trust,
+//! };
+//! use clusterer_node::{LinkEvent, LinkId, Moment};
+//! use std::sync::{Arc, Mutex, mpsc};
+//! use std::time::{Duration, Instant};
+//!
+//! struct Print(Mutex<mpsc::Sender<Vec<u8>>>);
+//!
+//! impl Ingress for Print {
+//!     fn packet(&self, _: &Source, packet: &Packet<'_>, _: Moment, _: &mut Reply<'_>) -> Trust {
+//!         let _ = self.0.lock().unwrap().send(packet.module.to_vec());
+//!         Trust::Known
+//!     }
+//!     fn malformed(&self, _: &Source, _: &FieldError, _: Moment) {}
+//!     fn link(&self, _: LinkId, _: LinkEvent, _: Moment) {}
+//! }
+//!
+//! let begin = Instant::now();
+//! let clock: Clock = Arc::new(move || Moment::ZERO.after(begin.elapsed()));
+//! let (sender, arrived) = mpsc::channel();
+//! let ingress = Arc::new(Print(Mutex::new(sender)));
+//!
+//! let address = "127.0.0.1:0".parse().unwrap();
+//! let listener = ListenerConfig { address, dialect: Dialect::V22 };
+//! let bound = Net::bind(Config::new(vec![listener])).unwrap();
+//! let peer = bound.local_addresses()[0];
+//! let net = bound.start(clock, ingress).unwrap();
+//!
+//! // This node talks to itself.
+//! let handle = net.handle();
+//! let link = LinkId { index: 0, generation: 0 };
+//! let user_timeout = Duration::from_millis(500);
+//! let spec = LinkSpec { link, peer, bind: None, dialect: Dialect::V22, user_timeout };
+//! handle.command(Command::Open(spec));
+//! handle.command(Command::Dial(link));
+//! let writer = PacketWriter::new(Dialect::V22, "hello", 0, Origin { sender: 1, cluster: 1 });
+//! handle.send(link, writer.finish(2).unwrap()).unwrap();
+//! assert_eq!(arrived.recv().unwrap(), b"hello");
+//! net.shutdown(Duration::from_secs(1));
+//! ```
+//!
+//! # Threads
+//! A [`Net`] owns one thread, on which every [`Ingress`] method runs, one at a time. [`Handle`] may be
+//! used from any thread, also inside a callback, and never blocks. Packets of one link that one thread
+//! sends arrive in the order in which they were sent, control packets aside. While nothing happens
+//! the thread uses no CPU.
+//!
+//! # Errors
+//! A refused packet is a [`SendError`] on the spot; every other dropped packet is counted by reason
+//! (see [`describe_metrics`]). Whatever a peer sends, it can lose only its own connection and its own
+//! packets: a lost stream ([`FrameError`](clusterer_bin::FrameError)) closes its connection, a packet
+//! with an unreadable header is dropped. Everything is bounded: queues, answers, connections, the time
+//! a packet may take, log lines.
+//!
+//! # What it refuses to do
+//! Dial by itself, decide whether a peer is up, limit how long a connect may take (hang up instead),
+//! judge senders, know what packets mean, install a recorder or a subscriber.
+
+#![forbid(unsafe_code)]
+
+mod command;
+mod config;
+mod connection;
+mod dial;
+mod event_loop;
+mod failure;
+mod handle;
+mod inflow;
+mod links;
+mod listener;
+mod log_limit;
+mod meters;
+mod net;
+mod outflow;
+mod queue;
+mod slots;
+mod transport;
+mod wake;
+
+pub use command::{Command, LinkSpec};
+pub use config::{Config, ListenerConfig};
+pub use handle::Handle;
+pub use meters::describe_metrics;
+pub use net::{BindError, Bound, Net};
+pub use transport::{Clock, Ingress, Reply, SendError, Source, Transport, Trust};

@@ -1,0 +1,156 @@
+//! What the transport counts. Everything is added up on the mio thread and handed to the recorder
+//! once a turn.
+
+use metrics::{Counter, Gauge, Unit};
+
+/// Why something was dropped: the `reason` of `clusterer_bin_dropped_total`. All but the connection
+/// reasons count packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// A connection closed for bytes that are no packets.
+    Framing,
+    /// A connection accepted above the limit.
+    ConnectionLimit,
+    /// Queued packets of a link that was closed.
+    LinkClosed,
+    /// A packet whose header cannot be read.
+    Malformed,
+    /// A control packet or an answer whose connection is not there, or not any more.
+    NotConnected,
+    /// A connection closed over a packet that took too long.
+    PacketTimeout,
+    /// A packet that its queue had no room for.
+    QueueFull,
+    /// An answer to a peer that does not read its answers.
+    ReplyFull,
+    /// Queued packets when the transport stopped.
+    Stopped,
+}
+
+/// The label values, in the order of the enum.
+const REASONS: [&str; 9] = [
+    "framing",
+    "connection_limit",
+    "link_closed",
+    "malformed",
+    "not_connected",
+    "packet_timeout",
+    "queue_full",
+    "reply_full",
+    "stopped",
+];
+
+/// Describes every metric of this crate to the recorder. Call it once, after installing one and
+/// before [`Bound::start`](crate::Bound::start), which picks the recorder up.
+pub fn describe_metrics() {
+    let counter = |name: &'static str, unit, text: &'static str| {
+        metrics::describe_counter!(name, unit, text);
+    };
+    counter("clusterer_bin_packets_received_total", Unit::Count, "BIN packets received whole");
+    counter("clusterer_bin_packets_sent_total", Unit::Count, "BIN packets written whole");
+    counter("clusterer_bin_bytes_received_total", Unit::Bytes, "Bytes read from BIN connections");
+    counter("clusterer_bin_bytes_sent_total", Unit::Bytes, "Bytes written to BIN connections");
+    counter(
+        "clusterer_bin_dropped_total",
+        Unit::Count,
+        "BIN packets dropped, and connections closed for what came over them, by reason",
+    );
+    metrics::describe_gauge!(
+        "clusterer_bin_connections",
+        Unit::Count,
+        "Established BIN connections by direction"
+    );
+    metrics::describe_gauge!(
+        "clusterer_bin_link_queue_bytes",
+        Unit::Bytes,
+        "Bytes waiting on all links"
+    );
+}
+
+/// The recorder's handles, taken once.
+#[derive(Debug)]
+pub(crate) struct Meters {
+    packets_received: Counter,
+    packets_sent: Counter,
+    bytes_received: Counter,
+    bytes_sent: Counter,
+    dropped: [Counter; REASONS.len()],
+    inbound: Gauge,
+    outbound: Gauge,
+    queued: Gauge,
+}
+
+impl Meters {
+    pub(crate) fn new() -> Self {
+        Self {
+            packets_received: metrics::counter!("clusterer_bin_packets_received_total"),
+            packets_sent: metrics::counter!("clusterer_bin_packets_sent_total"),
+            bytes_received: metrics::counter!("clusterer_bin_bytes_received_total"),
+            bytes_sent: metrics::counter!("clusterer_bin_bytes_sent_total"),
+            dropped: REASONS
+                .map(|name| metrics::counter!("clusterer_bin_dropped_total", "reason" => name)),
+            inbound: metrics::gauge!("clusterer_bin_connections", "direction" => "inbound"),
+            outbound: metrics::gauge!("clusterer_bin_connections", "direction" => "outbound"),
+            queued: metrics::gauge!("clusterer_bin_link_queue_bytes"),
+        }
+    }
+
+    /// Counts at once: for other threads than the mio thread.
+    pub(crate) fn dropped(&self, reason: Reason, count: usize) {
+        if let Some(counter) = self.dropped.get(reason as usize) {
+            counter.increment(wide(count));
+        }
+    }
+
+    pub(crate) fn connections(&self, inbound: usize, outbound: usize) {
+        self.inbound.set(level(inbound));
+        self.outbound.set(level(outbound));
+    }
+
+    pub(crate) fn queued(&self, bytes: usize) {
+        self.queued.set(level(bytes));
+    }
+}
+
+/// What one turn of the mio thread has counted so far.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) packets_received: usize,
+    pub(crate) packets_sent: usize,
+    pub(crate) bytes_received: usize,
+    pub(crate) bytes_sent: usize,
+    dropped: [usize; REASONS.len()],
+}
+
+impl Tally {
+    pub(crate) fn dropped(&mut self, reason: Reason, count: usize) {
+        if let Some(sum) = self.dropped.get_mut(reason as usize) {
+            *sum += count;
+        }
+    }
+
+    /// Hands everything over and starts again at zero.
+    pub(crate) fn flush(&mut self, meters: &Meters) {
+        let turn = std::mem::take(self);
+        let sums = [
+            (&meters.packets_received, turn.packets_received),
+            (&meters.packets_sent, turn.packets_sent),
+            (&meters.bytes_received, turn.bytes_received),
+            (&meters.bytes_sent, turn.bytes_sent),
+        ];
+        for (counter, sum) in sums.into_iter().chain(meters.dropped.iter().zip(turn.dropped)) {
+            if sum > 0 {
+                counter.increment(wide(sum));
+            }
+        }
+    }
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// A gauge's value: exact up to 4 GiB, which no queue here comes near.
+fn level(value: usize) -> f64 {
+    u32::try_from(value).unwrap_or(u32::MAX).into()
+}

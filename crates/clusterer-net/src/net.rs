@@ -1,0 +1,143 @@
+//! From a configuration to a running transport, and its end.
+
+use crate::event_loop::{EventLoop, WAKE};
+use crate::handle::{Handle, Shared};
+use crate::listener::Listener;
+use crate::queue::Limits;
+use crate::wake::Wake;
+use crate::{Clock, Config, Ingress};
+use mio::Poll;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Listeners that are bound, of a transport that does not run yet: whatever can fail for a wrong
+/// address has not failed.
+#[derive(Debug)]
+pub struct Bound {
+    config: Config,
+    listeners: Vec<Listener>,
+}
+
+impl Bound {
+    /// The addresses listened on, in the order of the configuration, with the real ports.
+    #[must_use]
+    pub fn local_addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(|listener| listener.local).collect()
+    }
+
+    /// Starts the mio thread. Metrics go to the recorder that is installed when this is called.
+    ///
+    /// # Errors
+    /// The system gives no poll, no waker or no thread.
+    pub fn start(self, clock: Clock, ingress: Arc<dyn Ingress>) -> io::Result<Net> {
+        let local_addresses = self.local_addresses();
+        let Self { config, listeners } = self;
+        let poll = Poll::new()?;
+        let wake = Wake::new(poll.registry(), WAKE)?;
+        let limits = Limits { bytes: config.link_queue_bytes, packets: config.link_queue_packets };
+        let shared = Arc::new(Shared::new(wake, limits, local_addresses));
+        let event_loop =
+            EventLoop::new(poll, Arc::clone(&shared), ingress, clock, config, listeners)?;
+        let ended = Ended(Arc::clone(&shared));
+        let thread = thread::Builder::new().name("clusterer-net".into()).spawn(move || {
+            let _ended = ended;
+            event_loop.run();
+        })?;
+        Ok(Net { shared, thread: Some(thread) })
+    }
+}
+
+/// Says that the mio thread has ended, however it did.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.ended();
+    }
+}
+
+/// A running transport: the owner of its mio thread. Dropping it stops the thread without waiting;
+/// [`Net::shutdown`] waits.
+pub struct Net {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Net {
+    /// Binds all listeners.
+    ///
+    /// # Errors
+    /// The first address that cannot be listened on. Nothing stays bound.
+    pub fn bind(config: Config) -> Result<Bound, BindError> {
+        let listeners = config.listeners.iter().map(Listener::bind).collect::<Result<_, _>>()?;
+        Ok(Bound { config, listeners })
+    }
+
+    /// A handle to send and command with.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Takes no more packets and connections, writes what waits on connected links for at most
+    /// `flush`, closes everything and waits for the thread to end. No event is reported of links
+    /// that are closed by this. Called inside a callback it does not wait.
+    pub fn shutdown(mut self, flush: Duration) {
+        self.shared.stop(flush);
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+            && thread.join().is_err()
+        {
+            tracing::error!("the transport's thread had panicked");
+        }
+    }
+}
+
+impl fmt::Debug for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Net")
+            .field("local_addresses", &self.shared.local_addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.shared.stop(Duration::ZERO);
+        }
+    }
+}
+
+/// An address cannot be listened on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BindError {
+    /// The address as configured.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot listen on {}: {}", self.address, self.error)?;
+        match self.error.kind() {
+            io::ErrorKind::AddrInUse => f.write_str("; stop what listens there, or take another"),
+            io::ErrorKind::AddrNotAvailable => f.write_str("; no interface has this address"),
+            io::ErrorKind::PermissionDenied => f.write_str("; ports below 1024 need a privilege"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Error for BindError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
+}

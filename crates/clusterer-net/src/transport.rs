@@ -1,0 +1,158 @@
+//! The two seams: what a transport does for its user, and what it asks of the user.
+
+use crate::Command;
+use clusterer_bin::{Dialect, FieldError, Outgoing, Packet};
+use clusterer_node::{LinkEvent, LinkId, Moment};
+use std::error::Error;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Reads the monotonic clock. Called once a turn of the mio thread; must advance with real time.
+pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
+
+/// Where a packet came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Source {
+    /// The other end.
+    pub peer: SocketAddr,
+    /// Our end: for a listener on a wildcard address, the address that the peer reached.
+    pub local: SocketAddr,
+    /// The link, if the connection is one that was dialled for it.
+    pub link: Option<LinkId>,
+    /// The dialect of the listener or link.
+    pub dialect: Dialect,
+}
+
+impl Source {
+    /// Builds a source, for those who drive an [`Ingress`] themselves: tests and simulators.
+    #[must_use]
+    pub const fn new(
+        peer: SocketAddr,
+        local: SocketAddr,
+        link: Option<LinkId>,
+        dialect: Dialect,
+    ) -> Self {
+        Self { peer, local, link, dialect }
+    }
+}
+
+/// What an [`Ingress`] says of a packet's sender. It decides only how long an idle inbound connection
+/// may stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// A node of ours: its connection stays, however idle, watched by TCP keep-alive.
+    Known,
+    /// Anyone else: a connection that only ever carried such packets is closed when idle.
+    Stranger,
+}
+
+/// Receives what arrives. Every method runs on the mio thread, one at a time, under no lock: they must
+/// return soon and must not panic (a panic ends the transport, and every later send says
+/// [`SendError::Stopped`]). They may call all of [`Transport`].
+pub trait Ingress: Send + Sync {
+    /// A packet whose header could be read. `reply` answers on the connection it came on.
+    fn packet(
+        &self,
+        source: &Source,
+        packet: &Packet<'_>,
+        now: Moment,
+        reply: &mut Reply<'_>,
+    ) -> Trust;
+
+    /// A packet whose header could not be read. It is dropped and counted, the connection goes on. A
+    /// peer can cause this as often as it likes: limit what is logged.
+    fn malformed(&self, source: &Source, error: &FieldError, now: Moment);
+
+    /// Something happened to a link. One event that was under way when another thread hung the link
+    /// up or closed it may still be told after that.
+    fn link(&self, link: LinkId, event: LinkEvent, now: Moment);
+}
+
+/// Answers on the connection that a packet came on.
+pub struct Reply<'a> {
+    sink: &'a mut dyn FnMut(Outgoing) -> Result<(), SendError>,
+}
+
+impl<'a> Reply<'a> {
+    /// A reply that ends in `sink`, for those who drive an [`Ingress`] themselves.
+    pub fn new(sink: &'a mut dyn FnMut(Outgoing) -> Result<(), SendError>) -> Self {
+        Self { sink }
+    }
+
+    /// Queues an answer behind what the connection is already writing. It is dropped if the
+    /// connection is lost first.
+    ///
+    /// # Errors
+    /// [`SendError::Full`]: the peer does not read its answers (64 KiB wait a connection). The
+    /// answer is dropped and counted.
+    pub fn send(&mut self, packet: Outgoing) -> Result<(), SendError> {
+        (self.sink)(packet)
+    }
+}
+
+impl fmt::Debug for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").finish_non_exhaustive()
+    }
+}
+
+/// A packet was not queued. Nothing of it will be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The queue has no room for it: the peer is away, or slower than what is sent to it.
+    Full {
+        /// Bytes waiting there.
+        queued: usize,
+    },
+    /// The transport has stopped.
+    Stopped,
+    /// No such link is open.
+    UnknownLink,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full { queued } => {
+                write!(f, "the queue is full: {queued} bytes wait; send less, or later")
+            }
+            Self::Stopped => f.write_str("the transport has stopped"),
+            Self::UnknownLink => f.write_str("the link is not open"),
+        }
+    }
+}
+
+impl Error for SendError {}
+
+/// Sends packets over links. Any method may be called from any thread, also inside an [`Ingress`]
+/// callback; none blocks.
+pub trait Transport: Send + Sync {
+    /// Does something with a link. Commands of one link take effect in order; what it leads to is
+    /// told by [`Ingress::link`].
+    fn command(&self, command: Command);
+
+    /// Queues a packet on a link. It is kept while the link is not connected, and goes out when it
+    /// is; a packet cut off by a lost connection is sent again from its first byte.
+    ///
+    /// # Errors
+    /// The packet was not queued, and why.
+    fn send(&self, link: LinkId, packet: Outgoing) -> Result<(), SendError>;
+
+    /// Queues a packet (a ping) in room that traffic cannot take. It goes out before queued traffic,
+    /// between two packets. On a link that is not connected it is dropped and counted, which is no
+    /// error; so is what is still queued when the connection is lost.
+    ///
+    /// # Errors
+    /// The packet was not queued, and why.
+    fn send_control(&self, link: LinkId, packet: Outgoing) -> Result<(), SendError>;
+
+    /// The addresses listened on, in the order of the configuration, with the real ports.
+    fn local_addresses(&self) -> Vec<SocketAddr>;
+
+    /// Bytes of traffic that wait on a link, those being written included; 0 if there is no such
+    /// link.
+    fn queued_bytes(&self, link: LinkId) -> usize;
+}
