@@ -1,0 +1,76 @@
+//! A process without a free descriptor. Alone in its binary: the shortage hits every thread.
+#![allow(clippy::unwrap_used)]
+
+use clusterer_bin::{Dialect, FieldError, Origin, Packet, PacketWriter};
+use clusterer_net::{Config, Ingress, ListenerConfig, Net, Reply, Source, Trust};
+use clusterer_node::{LinkEvent, LinkId, Moment};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+struct Count(Mutex<Sender<()>>);
+
+impl Ingress for Count {
+    fn packet(&self, _: &Source, _: &Packet<'_>, _: Moment, _: &mut Reply<'_>) -> Trust {
+        let _ = self.0.lock().unwrap().send(());
+        Trust::Known
+    }
+    fn malformed(&self, _: &Source, _: &FieldError, _: Moment) {}
+    fn link(&self, _: LinkId, _: LinkEvent, _: Moment) {}
+}
+
+/// CPU time of the mio thread so far, nanoseconds.
+fn used() -> u64 {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let mut named = tasks
+        .filter(|task| fs::read_to_string(task.join("comm")).unwrap().trim() == "clusterer-net");
+    let stat = fs::read_to_string(named.next().unwrap().join("schedstat")).unwrap();
+    stat.split(' ').next().unwrap().parse().unwrap()
+}
+
+fn arrives(arrived: &Receiver<()>) {
+    arrived.recv_timeout(Duration::from_secs(20)).unwrap();
+}
+
+#[test]
+fn a_listener_rests_while_descriptors_are_short_and_then_goes_on() {
+    let limit = Rlimit { current: Some(64), ..getrlimit(Resource::Nofile) };
+    setrlimit(Resource::Nofile, limit).unwrap();
+
+    let address = "127.0.0.1:0".parse().unwrap();
+    let bound =
+        Net::bind(Config::new(vec![ListenerConfig { address, dialect: Dialect::V22 }])).unwrap();
+    let peer = bound.local_addresses().remove(0);
+    let (sender, arrived) = channel();
+    let begin = Instant::now();
+    let clock = Arc::new(move || Moment::ZERO.after(begin.elapsed()));
+    let net = bound.start(clock, Arc::new(Count(Mutex::new(sender)))).unwrap();
+
+    let origin = Origin { sender: 1, cluster: 1 };
+    let packet = PacketWriter::new(Dialect::V22, "m", 0, origin).finish(2).unwrap().to_vec();
+    let mut first = TcpStream::connect(peer).unwrap();
+    first.write_all(&packet).unwrap();
+    arrives(&arrived);
+
+    // All descriptors are taken but one, which the client's end of the connection gets, and those
+    // that reading /proc takes for a moment: they are taken while nothing is there to accept.
+    let before = used();
+    let mut fillers: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    fillers.pop();
+    let mut second = TcpStream::connect(peer).unwrap();
+    second.write_all(&packet).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(arrived.try_recv().is_err(), "accepted without a descriptor");
+    first.write_all(&packet).unwrap();
+    arrives(&arrived);
+
+    drop(fillers);
+    let nanos = used() - before;
+    assert!(nanos < 30_000_000, "{nanos} ns of CPU while nothing could be accepted");
+    arrives(&arrived);
+    net.shutdown(Duration::ZERO);
+}
