@@ -176,14 +176,19 @@ fn a_control_packet_overtakes_queued_traffic() {
 fn a_flood_on_one_connection_starves_no_other() {
     let node = Node::new();
     let flooding = AtomicBool::new(true);
+    let stop = OnDrop(|| flooding.store(false, Ordering::Relaxed));
     let burst = plain("flood", 0).to_vec().repeat(2000);
     thread::scope(|scope| {
+        // However this ends, the flood does.
+        let _stop = stop;
         for _ in 0..2 {
             let mut peer = node.connect();
             let (flooding, burst) = (&flooding, &burst);
             scope.spawn(move || {
                 while flooding.load(Ordering::Relaxed) {
-                    peer.write_all(burst).unwrap();
+                    if peer.write_all(burst).is_err() {
+                        break;
+                    }
                 }
             });
         }
@@ -193,7 +198,6 @@ fn a_flood_on_one_connection_starves_no_other() {
             quiet.write_all(&plain("quiet", command).to_vec()).unwrap();
             node.await_packets("quiet", command as usize + 1);
         }
-        flooding.store(false, Ordering::Relaxed);
     });
 }
 

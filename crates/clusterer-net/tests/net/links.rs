@@ -93,6 +93,36 @@ fn hanging_up_is_silent_and_keeps_the_queue() {
 }
 
 #[test]
+fn an_attempt_that_was_hung_up_is_never_told_of() {
+    let node = Node::new();
+    let (silence, address) = silent_listener();
+    let (hung_up, waiting) = (node.open(0, address), node.open(1, address));
+    node.dial(hung_up);
+    node.dial(waiting);
+    // Something that is told proves that the attempts are under way.
+    let other = node.open(2, deserted());
+    node.dial(other);
+    node.await_events(&[LinkEvent::Failed(LinkFailure::Refused)]);
+    node.handle.command(Command::Hangup(hung_up));
+    drop(silence);
+    // The kernel asks again within seconds, and is refused.
+    wait("the other attempt to fail", || node.last_event_of(waiting).is_some());
+    assert_eq!(node.last_event_of(waiting), Some(LinkEvent::Failed(LinkFailure::Refused)));
+    assert_eq!(node.last_event_of(hung_up), None);
+}
+
+#[test]
+fn a_peer_that_acknowledges_nothing_times_out() {
+    let node = Node::new();
+    let (_silence, address) = silent_listener();
+    let link = LinkId { index: 0, generation: 0 };
+    let user_timeout = Duration::from_millis(300);
+    node.handle.command(Command::Open(LinkSpec { user_timeout, ..spec(link, address) }));
+    node.dial(link);
+    node.await_events(&[LinkEvent::Failed(LinkFailure::TimedOut)]);
+}
+
+#[test]
 fn hanging_up_and_dialling_at_once_makes_a_new_connection() {
     let node = Node::new();
     let (listener, address) = raw_listener();

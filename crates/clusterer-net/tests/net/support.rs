@@ -7,6 +7,7 @@ use clusterer_net::{
 };
 use clusterer_node::{LinkEvent, LinkId, Moment};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
+use socket2::{Domain, Socket, Type};
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -271,6 +272,27 @@ pub(crate) fn plain(module: &str, command: i32) -> Outgoing {
     packet(Dialect::V22, module, command, 0)
 }
 
+/// A listener that leaves connects without an answer, as long as what is returned is kept.
+pub(crate) fn silent_listener() -> (Vec<Socket>, SocketAddr) {
+    let socket = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket
+    };
+    let listener = socket();
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut kept = vec![listener];
+    // Its backlog is full when a connect of ours gets no answer either.
+    while kept.last().unwrap().peer_addr().is_ok() || kept.len() == 1 {
+        let filler = socket();
+        let _ = filler.connect(&address);
+        kept.push(filler);
+    }
+    (kept, address.as_socket().unwrap())
+}
+
 pub(crate) fn connect(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -329,5 +351,14 @@ pub(crate) fn wait(what: &str, mut condition: impl FnMut() -> bool) {
     while !condition() {
         assert!(begin.elapsed() < PATIENCE, "waited in vain for {what}");
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Does something at the end of its scope, also when that is a panic.
+pub(crate) struct OnDrop<F: Fn()>(pub(crate) F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }
