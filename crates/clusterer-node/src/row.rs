@@ -31,6 +31,18 @@ impl Cell {
     }
 }
 
+impl fmt::Display for Cell {
+    /// The value as a listing shows it; a value of another kind as that kind in parentheses.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("NULL"),
+            Self::Int(value) => value.fmt(f),
+            Self::Text(text) => text.fmt(f),
+            Self::Other(kind) => write!(f, "({kind})"),
+        }
+    }
+}
+
 /// The columns of the clusterer table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -58,6 +70,20 @@ pub enum Column {
 }
 
 impl Column {
+    /// Every column, in the order of the table.
+    pub const ALL: [Self; 10] = [
+        Self::Id,
+        Self::ClusterId,
+        Self::MachineId,
+        Self::Url,
+        Self::State,
+        Self::LastAttempt,
+        Self::FailedAttempts,
+        Self::NoTries,
+        Self::Duration,
+        Self::Description,
+    ];
+
     /// The column's default name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -124,6 +150,54 @@ impl Default for RawRow {
             duration: Cell::Int(30),
             description: Cell::Null,
         }
+    }
+}
+
+impl RawRow {
+    /// The row with these cells, which stand in the order of [`Column::ALL`].
+    #[must_use]
+    pub fn from_cells(cells: [Cell; 10]) -> Self {
+        let [
+            id,
+            cluster_id,
+            machine_id,
+            url,
+            state,
+            last_attempt,
+            failed_attempts,
+            no_tries,
+            duration,
+            description,
+        ] = cells;
+        Self {
+            id,
+            cluster_id,
+            machine_id,
+            url,
+            state,
+            last_attempt,
+            failed_attempts,
+            no_tries,
+            duration,
+            description,
+        }
+    }
+
+    /// The cells in the order of [`Column::ALL`].
+    #[must_use]
+    pub const fn cells(&self) -> [&Cell; 10] {
+        [
+            &self.id,
+            &self.cluster_id,
+            &self.machine_id,
+            &self.url,
+            &self.state,
+            &self.last_attempt,
+            &self.failed_attempts,
+            &self.no_tries,
+            &self.duration,
+            &self.description,
+        ]
     }
 }
 
@@ -359,6 +433,17 @@ mod tests {
         let mut raw = good();
         change(&mut raw);
         Row::parse(&raw, NOW).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn cells_stand_in_the_order_of_the_columns() {
+        let named = Column::ALL.map(|column| Cell::Text(column.name().into()));
+        let row = RawRow::from_cells(named.clone());
+        assert_eq!(row.cells(), named.each_ref());
+        assert_eq!(row.machine_id.to_string(), "machine_id");
+        assert_eq!(row.no_tries.to_string(), "no_tries");
+        assert_eq!(Cell::Null.to_string(), "NULL");
+        assert_eq!(Cell::Other("a blob").to_string(), "(a blob)");
     }
 
     #[test]
