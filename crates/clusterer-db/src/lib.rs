@@ -1,0 +1,76 @@
+//! Where the nodes of a cluster are provisioned: the `clusterer` table of OpenSIPS 2.2 in a database.
+//!
+//! [`open`] makes a [`NodeStore`](clusterer_node::NodeStore) of a [`DbUrl`]: it loads the rows and
+//! writes back the states that changed. [`Admin`] creates the tables, adds and removes nodes and
+//! finds what is wrong with them. Each kind of database is a cargo feature: `sqlite` (default) so
+//! far. Without any, only names and URLs are left.
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use clusterer_db::{Admin, DbUrl, NewNode, Options};
+//!
+//! let directory = tempfile::tempdir()?;
+//! let url: DbUrl = format!("sqlite:{}/cluster.db", directory.path().display()).parse()?;
+//! let options = Options::default();
+//! let admin = Admin::new(&url, &options);
+//! admin.init()?;
+//! admin.add(&NewNode::new(1, 1, "bin:192.168.0.5:5566"))?;
+//!
+//! let rows = tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//!     let store = clusterer_db::open(&url, &options).await?;
+//!     store.load().await
+//! })?;
+//! assert_eq!(rows[0].url.to_string(), "bin:192.168.0.5:5566");
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "sqlite"))]
+//! # fn main() {}
+//! ```
+//!
+//! # Threads
+//! A SQLite store has one thread, `clusterer-db`, which alone touches the file. The futures only wait
+//! for its answer: they may be polled on any thread, by any runtime, and never block. Dropping one
+//! whose turn has not come cancels it; one that is being done is done to its end. Dropping the store
+//! ends the thread without waiting for it. The methods of [`Admin`] block.
+//!
+//! # Errors
+//! A wrong value in a row is no error: it is loaded as it is, and whoever reads the row
+//! ([`Row::parse`](clusterer_node::Row::parse)) names it. A table, a column or a version that is not
+//! right is [`StoreError::Schema`](clusterer_node::StoreError::Schema), which says what to do. A lock
+//! that somebody else holds is `Unavailable`: worth another try. After an error nothing was written.
+//! No error, and no [`Debug`](std::fmt::Debug) text, holds a password.
+//!
+//! # What it refuses to do
+//! Create a file or a table unless asked to by [`Admin::init`]; replace a state 0 that an
+//! administrator wrote; resolve host names; retry (it says what is worth it); decide who is reachable.
+
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "sqlite")]
+mod admin;
+#[cfg(feature = "sqlite")]
+mod finding;
+mod names;
+#[cfg(feature = "sqlite")]
+mod open;
+#[cfg(feature = "sqlite")]
+mod options;
+#[cfg(feature = "sqlite")]
+mod schema;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod url;
+
+#[cfg(feature = "sqlite")]
+pub use admin::{Admin, AdminError, Created, NewNode};
+#[cfg(feature = "sqlite")]
+pub use finding::{Finding, Severity};
+pub use names::{NameError, TableNames};
+#[cfg(feature = "sqlite")]
+pub use open::open;
+#[cfg(feature = "sqlite")]
+pub use options::Options;
+#[cfg(feature = "sqlite")]
+pub use schema::TABLE_VERSION;
+pub use url::{DbUrl, DbUrlError, Scheme};
