@@ -17,8 +17,10 @@ use std::str::FromStr;
 /// ```
 /// use clusterer_db::DbUrl;
 ///
+/// # #[cfg(feature = "sqlite")] {
 /// let url: DbUrl = "sqlite:///var/lib/my%20cluster.db".parse().unwrap();
 /// assert_eq!(url.to_string(), "sqlite:/var/lib/my cluster.db");
+/// # }
 ///
 /// let error = "postgres://opensips:opensipsrw@localhost/x".parse::<DbUrl>().unwrap_err();
 /// assert!(error.to_string().contains("this build works with"));

@@ -53,6 +53,10 @@ impl Database {
 
     pub(super) fn connect(&self, missing: Missing) -> Result<Connection, StoreError> {
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // SQLite would take an empty device for an empty database.
+        if fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(self.refused("this is no regular file"));
+        }
         if missing == Missing::Create {
             flags |= OpenFlags::SQLITE_OPEN_CREATE;
         }
@@ -130,7 +134,6 @@ impl Database {
     fn cannot_open(&self) -> StoreError {
         match fs::metadata(&self.path) {
             Err(error) => self.no_access(&error),
-            Ok(metadata) if metadata.is_dir() => self.refused("this is a directory, not a file"),
             Ok(_) => self.refused(
                 "the file cannot be opened: this user must be allowed to read and write it and to \
                  create files beside it",

@@ -28,6 +28,17 @@ fn init_creates_what_is_missing_and_nothing_else() {
 }
 
 #[test]
+fn several_who_init_at_once_all_succeed() {
+    let fixture = &Fixture::empty();
+    let created = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| fixture.admin().init())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(created.iter().filter(|created| created.table).count(), 1);
+    assert_eq!(fixture.admin().check(UnixTime::ZERO).unwrap(), []);
+}
+
+#[test]
 fn init_changes_nothing_where_something_is_wrong() {
     let refused = |sql: &str, expected: &str| {
         let fixture = Fixture::with(&[node(1)]);

@@ -17,7 +17,8 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// A directory without a file.
     pub(crate) fn empty() -> Self {
-        let options = Options::default().lock_timeout(Duration::from_millis(100));
+        // Patient: on a busy machine even closing a file holds its lock for a while.
+        let options = Options::default().lock_timeout(Duration::from_secs(20));
         Self { directory: TempDir::new().unwrap(), options }
     }
 
@@ -33,6 +34,12 @@ impl Fixture {
         let fixture = Self::new();
         fixture.insert(rows);
         fixture
+    }
+
+    /// The same file, for whoever does not wait long for a lock.
+    pub(crate) fn impatient(mut self) -> Self {
+        self.options = self.options.lock_timeout(Duration::from_millis(100));
+        self
     }
 
     /// A file whose table takes anything in every column, with this row.

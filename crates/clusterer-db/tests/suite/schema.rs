@@ -211,3 +211,17 @@ fn two_tables_in_one_file_have_a_version_each() {
     assert_eq!(created.to_string(), "created the table of the nodes, the version of the table");
     assert_eq!(wait(fixture.store().load()).unwrap(), []);
 }
+
+#[test]
+fn only_an_index_over_both_ids_of_every_row_keeps_them_unique() {
+    let found = |index: &str| {
+        let fixture = Fixture::lax(&node(1));
+        fixture.sql(&format!("CREATE {index}"));
+        fixture.admin().check(UnixTime::ZERO).unwrap().len()
+    };
+    assert_eq!(found("UNIQUE INDEX i ON clusterer (machine_id, cluster_id)"), 0);
+    assert_eq!(found("INDEX i ON clusterer (cluster_id, machine_id)"), 1);
+    assert_eq!(found("UNIQUE INDEX i ON clusterer (machine_id)"), 1);
+    assert_eq!(found("UNIQUE INDEX i ON clusterer (cluster_id, machine_id, url)"), 1);
+    assert_eq!(found("UNIQUE INDEX i ON clusterer (cluster_id, machine_id) WHERE state = 1"), 1);
+}

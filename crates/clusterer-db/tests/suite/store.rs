@@ -5,6 +5,7 @@ use crate::fixture::{Fixture, eventually};
 use clusterer_node::{Flushed, State, StoreError};
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::net::UnixListener;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -42,12 +43,17 @@ fn what_is_no_database_is_refused() {
 }
 
 #[test]
-fn a_directory_is_no_database() {
-    let fixture = Fixture::empty();
-    fs::create_dir(fixture.path()).unwrap();
-    let error = fixture.open_error();
-    assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
-    assert_eq!(fixture.plain(&error), "sqlite:DIR/cluster.db: this is a directory, not a file");
+fn what_is_no_regular_file_is_refused() {
+    let directory = Fixture::empty();
+    fs::create_dir(directory.path()).unwrap();
+    let socket = Fixture::empty();
+    let _listener = UnixListener::bind(socket.path()).unwrap();
+    for fixture in [directory, socket] {
+        for error in [fixture.open_error(), fixture.admin().init().unwrap_err()] {
+            assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+            assert_eq!(fixture.plain(&error), "sqlite:DIR/cluster.db: this is no regular file");
+        }
+    }
 }
 
 #[test]
@@ -82,7 +88,7 @@ fn a_read_only_file_is_loaded_and_a_flush_is_refused() {
 
 #[test]
 fn a_locked_database_is_unavailable_until_the_lock_goes() {
-    let fixture = Fixture::with(&[node(1)]);
+    let fixture = Fixture::with(&[node(1)]).impatient();
     let store = fixture.store();
     let other = fixture.connection();
     other.execute_batch("BEGIN IMMEDIATE; UPDATE clusterer SET duration = 99").unwrap();
@@ -101,7 +107,7 @@ fn a_locked_database_is_unavailable_until_the_lock_goes() {
 
 #[test]
 fn a_file_locked_as_a_whole_is_unavailable_to_readers_too() {
-    let fixture = Fixture::with(&[node(1)]);
+    let fixture = Fixture::with(&[node(1)]).impatient();
     fixture.sql("PRAGMA journal_mode = DELETE");
     let store = fixture.store();
     let other = fixture.connection();
@@ -169,8 +175,7 @@ fn a_file_overwritten_in_place_is_an_error() {
 
 #[test]
 fn a_queue_of_abandoned_calls_is_bounded() {
-    let mut fixture = Fixture::with(&[node(1)]);
-    fixture.options = fixture.options.clone().lock_timeout(Duration::from_secs(20));
+    let fixture = Fixture::with(&[node(1)]);
     let store = fixture.store();
     let other = fixture.connection();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -200,8 +205,7 @@ fn a_queue_of_abandoned_calls_is_bounded() {
 
 #[test]
 fn a_call_dropped_before_its_turn_is_not_done() {
-    let mut fixture = Fixture::with(&[node(1)]);
-    fixture.options = fixture.options.clone().lock_timeout(Duration::from_secs(20));
+    let fixture = Fixture::with(&[node(1)]);
     let store = fixture.store();
     let other = fixture.connection();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -221,8 +225,7 @@ fn a_call_dropped_before_its_turn_is_not_done() {
 
 #[test]
 fn a_dropped_store_waits_for_nothing_and_closes_the_file() {
-    let mut fixture = Fixture::with(&[node(1)]);
-    fixture.options = fixture.options.clone().lock_timeout(Duration::from_secs(20));
+    let fixture = Fixture::with(&[node(1)]);
     let store = fixture.store();
     let other = fixture.connection();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
