@@ -1,0 +1,76 @@
+//! The management interface (MI): a table of commands, and the text FIFO that OpenSIPS 2.x scripts
+//! talk to.
+//!
+//! A command is a [`Spec`] and an async function from [`Args`] to a [`MiReply`], which is one value
+//! that any transport can render. Programs fill a [`CommandTable`] and hand it to transports; those only
+//! translate. The text form ([`TextParser`], [`render_text`]) is free of IO and works for any carrier.
+//!
+//! ```
+//! use clusterer_mi::{Args, CommandTable, MiNode, MiReply, Spec, command, render_text};
+//!
+//! let mut table = CommandTable::new();
+//! table
+//!     .add(command(Spec::new("ping", &[], "Answers"), |_: Args| async {
+//!         MiReply::ok().with_node(MiNode::new("Pong", 1))
+//!     }))
+//!     .unwrap();
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//! # runtime.block_on(async {
+//! let reply = table.run("ping", Args::none()).await.unwrap();
+//! assert_eq!(render_text("ping", &reply), "200 OK\nPong:: 1\n\n");
+//! # });
+//! ```
+//!
+//! # Features
+//! - `fifo` (default): [`FifoServer`], on tokio. Linux.
+//! - `fifo-client`: [`call`] alone, blocking, without tokio. Part of `fifo`.
+//!
+//! Without features the crate is the table and the text form.
+//!
+//! # Threads and errors
+//! The table is filled by one owner, then shared; commands are called from any thread, several at once.
+//! Nothing panics, whatever a client writes; a command that panics is a failed command to its client.
+//! Errors say what was wrong, where, and what to do.
+//!
+//! # What it refuses to do
+//! Know any cluster: the commands of one are added by the program. Follow a reply name out of its
+//! directory, through a link or into anything but a FIFO. Wait for a client without end.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod builtin;
+mod calendar;
+#[cfg(feature = "fifo-client")]
+mod client;
+#[cfg(feature = "fifo")]
+mod fifo;
+mod reply;
+mod spec;
+mod table;
+mod text;
+
+pub use args::{Arg, ArgError, Args};
+pub use builtin::{uptime, version};
+#[cfg(feature = "fifo-client")]
+pub use client::{ClientError, call};
+#[cfg(feature = "fifo")]
+pub use fifo::{FifoConfig, FifoError, FifoHandle, FifoServer};
+pub use reply::{MiNode, MiReply, MiValue};
+pub use spec::{BoxFuture, MiCommand, Param, Spec, command};
+pub use table::{CommandTable, DuplicateCommand, UnknownCommand};
+pub use text::{
+    AnswerError, EncodeError, MAX_HEAD, MAX_PARAMS, Request, TextAnswer, TextError, TextErrorKind,
+    TextParser, encode_request, render_parse_error, render_text, render_unknown,
+};
+
+/// Runs a future that never waits.
+#[cfg(test)]
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    use std::task::{Context, Poll, Waker};
+    let mut context = Context::from_waker(Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("the future waits"),
+    }
+}

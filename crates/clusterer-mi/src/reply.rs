@@ -1,0 +1,163 @@
+//! The answer of a command: one value, which a transport renders.
+
+use crate::ArgError;
+
+/// What a command answers.
+///
+/// ```
+/// use clusterer_mi::{MiNode, MiReply, render_text};
+///
+/// let reply = MiReply::ok().with_node(
+///     MiNode::new("Cluster", 1).with_child(MiNode::new("Server", 2).with_attribute("State", 1)),
+/// );
+/// assert_eq!(render_text("clusterer_list", &reply), "200 OK\nCluster:: 1\n\tServer:: 2 State=1\n\n");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MiReply {
+    /// A code, a reason and a tree of nodes.
+    Answer {
+        /// 200 for success, 4xx and 5xx as SIP has them.
+        code: u16,
+        /// A few words, `OK` for success.
+        reason: String,
+        /// The lines of the answer.
+        nodes: Vec<MiNode>,
+    },
+    /// The command broke down and has nothing to say.
+    Failed,
+    /// An error that a 2.2 node answers with `200 OK`, such as an unknown machine in
+    /// `clusterer_set_status`: the text form keeps that promise to old scripts, newer forms tell the
+    /// code and the reason.
+    SilentError {
+        /// 404 for something that does not exist.
+        code: u16,
+        /// What was wrong.
+        reason: String,
+    },
+}
+
+impl MiReply {
+    /// `200 OK` without nodes.
+    pub fn ok() -> Self {
+        Self::Answer { code: 200, reason: "OK".into(), nodes: Vec::new() }
+    }
+
+    /// A refusal: a code and a reason without nodes.
+    pub fn error(code: u16, reason: impl Into<String>) -> Self {
+        Self::Answer { code, reason: reason.into(), nodes: Vec::new() }
+    }
+
+    /// Adds a node to an answer; other replies have none and stay as they are.
+    #[must_use]
+    pub fn with_node(self, node: MiNode) -> Self {
+        self.with_nodes([node])
+    }
+
+    /// Adds nodes to an answer; other replies have none and stay as they are.
+    #[must_use]
+    pub fn with_nodes(mut self, more: impl IntoIterator<Item = MiNode>) -> Self {
+        if let Self::Answer { nodes, .. } = &mut self {
+            nodes.extend(more);
+        }
+        self
+    }
+}
+
+impl From<ArgError> for MiReply {
+    fn from(error: ArgError) -> Self {
+        Self::error(400, error.to_string())
+    }
+}
+
+/// A node of an answer: in the text form, one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MiNode {
+    /// What it is, such as `Server`. Empty: the value stands alone.
+    pub name: String,
+    /// Its value, may be empty.
+    pub value: MiValue,
+    /// Names and values that follow on the same line.
+    pub attributes: Vec<(String, MiValue)>,
+    /// Nodes below this one.
+    pub children: Vec<MiNode>,
+}
+
+impl MiNode {
+    /// A node with a name and a value.
+    pub fn new(name: impl Into<String>, value: impl Into<MiValue>) -> Self {
+        Self { name: name.into(), value: value.into(), ..Self::default() }
+    }
+
+    /// A node with a value only, as the lines of `which`.
+    pub fn bare(value: impl Into<MiValue>) -> Self {
+        Self { value: value.into(), ..Self::default() }
+    }
+
+    /// Adds an attribute.
+    #[must_use]
+    pub fn with_attribute(mut self, name: impl Into<String>, value: impl Into<MiValue>) -> Self {
+        self.attributes.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a node below this one.
+    #[must_use]
+    pub fn with_child(mut self, child: MiNode) -> Self {
+        self.children.push(child);
+        self
+    }
+}
+
+/// A value in an answer. The text form does not show which kind it is, others do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MiValue {
+    /// A whole number.
+    Int(i64),
+    /// Anything else.
+    Text(String),
+}
+
+impl Default for MiValue {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl From<i64> for MiValue {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<i32> for MiValue {
+    fn from(number: i32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
+impl From<u32> for MiValue {
+    fn from(number: u32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
+impl From<u64> for MiValue {
+    /// A counter beyond `i64::MAX`, which takes centuries to reach, is shown as `i64::MAX`.
+    fn from(number: u64) -> Self {
+        Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<&str> for MiValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for MiValue {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
