@@ -38,6 +38,10 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(all(doctest, feature = "fifo"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod args;
 mod builtin;
 mod calendar;

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{self, Mode, OFlags};
+use rustix::fs::{self, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use thiserror::Error;
 use tokio::net::unix::pipe::Sender;
@@ -44,17 +44,9 @@ impl ReplyPipe {
         }
         let path = dir.join(name);
         // Looked at before it is opened too: opening a device can do things.
-        if !is_fifo(&fs::lstat(&path).map_err(io::Error::from)?) {
-            return Err(ReplyError::NotFifo);
-        }
+        check(&fs::lstat(&path).map_err(io::Error::from)?)?;
         let pipe = open_writer(&path)?;
-        let stat = fs::fstat(&pipe).map_err(io::Error::from)?;
-        if !is_fifo(&stat) {
-            return Err(ReplyError::NotFifo);
-        }
-        if stat.st_nlink != 1 {
-            return Err(ReplyError::Linked);
-        }
+        check(&fs::fstat(&pipe).map_err(io::Error::from)?)?;
         Ok(Self(Sender::from_owned_fd(pipe)?))
     }
 
@@ -95,6 +87,16 @@ impl ReplyPipe {
         }
         Ok(())
     }
+}
+
+fn check(stat: &Stat) -> Result<(), ReplyError> {
+    if !is_fifo(stat) {
+        return Err(ReplyError::NotFifo);
+    }
+    if stat.st_nlink != 1 {
+        return Err(ReplyError::Linked);
+    }
+    Ok(())
 }
 
 fn open_writer(path: &Path) -> Result<OwnedFd, ReplyError> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::net::unix::pipe::Receiver;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{info, warn};
 
@@ -157,15 +157,19 @@ impl Listener {
                         self.rebuild();
                     }
                 }
-                read = read(self.receiver.as_ref(), &mut buffer) => match read {
-                    Ok(0) => self.end_of_file(),
-                    Ok(length) => self.take(buffer.get(..length).unwrap_or_default()).await,
-                    Err(error) => {
-                        self.log.warn(format_args!("reading failed: {error}"));
-                        // The check makes it again: no busy loop.
-                        self.receiver = None;
+                read = read(self.receiver.as_ref(), &mut buffer) => {
+                    match read {
+                        Ok(0) => self.end_of_file(),
+                        Ok(length) => self.take(buffer.get(..length).unwrap_or_default()).await,
+                        Err(error) => {
+                            self.log.warn(format_args!("reading failed: {error}"));
+                            // The check makes it again: no busy loop.
+                            self.receiver = None;
+                        }
                     }
-                },
+                    // A writer that never stops must not keep the thread to itself.
+                    yield_now().await;
+                }
                 () = wait_until(self.unfinished_until) => {
                     self.log.warn("a request was not finished in time, what there is of it is dropped");
                     self.forget_request();

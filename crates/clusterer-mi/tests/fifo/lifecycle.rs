@@ -1,0 +1,197 @@
+//! The command FIFO as a file: how it appears, what it replaces, how it goes.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use clusterer_mi::{CommandTable, FifoConfig, FifoError, FifoServer};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::support::{Bench, config, make_fifo, until};
+
+fn bind(configure: impl FnOnce(&mut FifoConfig)) -> Result<(), FifoError> {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    configure(&mut config);
+    let result = FifoServer::bind(config).map(drop);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "something is left over");
+    result
+}
+
+#[test]
+fn whatever_is_no_fifo_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mi");
+    let refused = || {
+        let error = FifoServer::bind(config(dir.path())).unwrap_err();
+        assert!(matches!(error, FifoError::NotFifo { .. }), "{error}");
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    };
+    fs::write(&path, "kept").unwrap();
+    refused();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "kept");
+    fs::remove_file(&path).unwrap();
+
+    make_fifo(&dir.path().join("elsewhere"));
+    symlink(dir.path().join("elsewhere"), &path).unwrap();
+    refused();
+    fs::remove_file(&path).unwrap();
+
+    fs::create_dir(&path).unwrap();
+    refused();
+}
+
+#[test]
+fn a_left_over_fifo_is_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mi");
+    make_fifo(&path);
+    let old = fs::metadata(&path).unwrap().ino();
+    let server = FifoServer::bind(config(dir.path())).unwrap();
+    assert_ne!(fs::metadata(&path).unwrap().ino(), old);
+    drop(server);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_second_instance_is_refused_and_the_first_goes_on() {
+    let bench = Bench::new();
+    let error = FifoServer::bind(config(bench.dir.path())).unwrap_err();
+    assert!(matches!(error, FifoError::InUse { .. }), "{error}");
+    assert_eq!(bench.call("echo", &["1"]), "200 OK\nArg:: 1\n\n");
+}
+
+#[test]
+fn mode_and_owner_are_set_whatever_the_umask() {
+    let dir = tempfile::tempdir().unwrap();
+    let me = fs::metadata(dir.path()).unwrap();
+    let mut config = config(dir.path());
+    config.mode = 0o622;
+    config.user = Some(me.uid().to_string());
+    config.group = Some(me.gid().to_string());
+    let _server = FifoServer::bind(config).unwrap();
+    let made = fs::metadata(dir.path().join("mi")).unwrap();
+    assert!(made.file_type().is_fifo());
+    assert_eq!(made.permissions().mode() & 0o7777, 0o622);
+    assert_eq!((made.uid(), made.gid()), (me.uid(), me.gid()));
+}
+
+#[test]
+fn start_errors_leave_nothing_behind() {
+    let error = bind(|config| config.mode = 0o1777).unwrap_err();
+    assert!(matches!(error, FifoError::Mode { mode: 0o1777 }), "{error}");
+    let error = bind(|config| config.user = Some("nobody-has-this".into())).unwrap_err();
+    assert!(matches!(error, FifoError::UnknownUser { .. }), "{error}");
+    let error = bind(|config| config.group = Some("nobody-has-this".into())).unwrap_err();
+    assert!(matches!(error, FifoError::UnknownGroup { .. }), "{error}");
+    let error = bind(|config| config.path = config.path.join("in/nothing")).unwrap_err();
+    assert!(matches!(error, FifoError::Create { .. }), "{error}");
+    let error = bind(|config| config.reply_dir.push("missing")).unwrap_err();
+    assert!(matches!(error, FifoError::ReplyDir { .. }), "{error}");
+    let error = bind(|config| config.reply_dir = "/dev/null".into()).unwrap_err();
+    assert!(matches!(error, FifoError::ReplyDir { .. }), "{error}");
+    bind(|_| {}).unwrap();
+}
+
+#[test]
+fn serving_needs_a_runtime() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = FifoServer::bind(config(dir.path())).unwrap();
+    let error = server.serve(Arc::new(CommandTable::new())).unwrap_err();
+    assert!(matches!(error, FifoError::NoRuntime), "{error}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_deleted_fifo_comes_back() {
+    let bench = Bench::with(|config| config.check_interval = Duration::from_millis(10), &[]);
+    for _ in 0..3 {
+        fs::remove_file(bench.path()).unwrap();
+        until("the FIFO is back", || bench.path().exists());
+        assert_eq!(bench.call("echo", &["1"]), "200 OK\nArg:: 1\n\n");
+    }
+}
+
+#[test]
+fn a_file_in_the_place_of_a_deleted_fifo_is_left_alone() {
+    let mut bench = Bench::with(|config| config.check_interval = Duration::from_millis(10), &[]);
+    let writer = bench.writer();
+    fs::write(bench.dir.path().join("file"), "kept").unwrap();
+    fs::rename(bench.dir.path().join("file"), bench.path()).unwrap();
+    // At the end of file, at the latest, the server looks for its FIFO.
+    drop(writer);
+    thread::sleep(Duration::from_millis(60));
+    assert_eq!(fs::read_to_string(bench.path()).unwrap(), "kept");
+    fs::remove_file(bench.path()).unwrap();
+    until("the FIFO is back", || bench.path().exists());
+    assert_eq!(bench.call("echo", &["1"]), "200 OK\nArg:: 1\n\n");
+
+    fs::write(bench.dir.path().join("file"), "kept").unwrap();
+    fs::rename(bench.dir.path().join("file"), bench.path()).unwrap();
+    bench.stop();
+    assert_eq!(fs::read_to_string(bench.path()).unwrap(), "kept");
+}
+
+#[test]
+fn whoever_finds_the_fifo_finds_a_reader() {
+    let bench = Bench::with(|config| config.check_interval = Duration::from_millis(2), &[]);
+    let (path, done) = (bench.path(), Arc::new(AtomicBool::new(false)));
+    let client = thread::spawn({
+        let done = Arc::clone(&done);
+        move || {
+            let (mut opened, flags) = (0, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC);
+            while !done.load(Ordering::Relaxed) {
+                match rustix::fs::open(&path, flags, Mode::empty()) {
+                    Ok(_) => opened += 1,
+                    Err(Errno::NOENT) => {}
+                    Err(error) => panic!("{error} after {opened} times"),
+                }
+            }
+            opened
+        }
+    });
+    for _ in 0..20 {
+        until("the FIFO is back", || bench.path().exists());
+        fs::remove_file(bench.path()).unwrap();
+    }
+    until("the FIFO is back", || bench.path().exists());
+    done.store(true, Ordering::Relaxed);
+    assert!(client.join().unwrap() > 20);
+}
+
+#[test]
+fn shutdown_removes_the_fifo_and_finishes_what_runs() {
+    let mut bench = Bench::new();
+    let reply = bench.reply();
+    bench.write(&format!(":slow:{}\n1\n\n", reply.name));
+    // The next one waits behind it, so it was accepted.
+    until("the request is taken", || {
+        let taken = rustix::io::ioctl_fionread(bench.writer());
+        taken == Ok(0)
+    });
+    bench.call("echo", &[]);
+    bench.stop();
+    assert!(!bench.path().exists());
+    assert_eq!(reply.read(), "200 OK\n\n");
+}
+
+#[test]
+fn dropping_the_handle_stops_the_server() {
+    let mut bench = Bench::new();
+    drop(bench.handle.take());
+    until("the FIFO is gone", || !bench.path().exists());
+}
+
+#[test]
+fn shutdown_does_not_wait_for_a_command_that_hangs() {
+    let mut bench = Bench::new();
+    let reply = bench.reply();
+    bench.write(&format!(":hang:{}\n\n", reply.name));
+    bench.call("echo", &[]);
+    bench.stop();
+    assert_eq!(reply.read(), "");
+}
