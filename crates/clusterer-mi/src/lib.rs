@@ -22,8 +22,8 @@
 //! ```
 //!
 //! # Features
-//! - `fifo` (default): [`FifoServer`], on tokio. Linux.
-//! - `fifo-client`: [`call`] alone, blocking, without tokio. Part of `fifo`.
+//! - `fifo` (default): `FifoServer`, on tokio. Linux.
+//! - `fifo-client`: `call` alone, blocking, without tokio. Part of `fifo`.
 //!
 //! Without features the crate is the table and the text form.
 //!
