@@ -64,6 +64,9 @@
 //! - SBT slots lie on multiples of `slot_period`, so a window reaches back between `window_size` less
 //!   one slot and `window_size`.
 //!
+//! # Features
+//! - `mi`: `mi_commands`, the management commands `rl_list`, `rl_reset_pipe` and `rl_check`.
+//!
 //! # Metrics
 //! `clusterer_ratelimit_calls_total{decision}` and `clusterer_ratelimit_pipes`, both as of the last
 //! tick; `clusterer_ratelimit_received_total` (pipes), `clusterer_ratelimit_skipped_total{reason}` (pipes),
@@ -78,6 +81,8 @@ mod readme {}
 mod algorithm;
 mod config;
 mod error;
+#[cfg(feature = "mi")]
+mod mi;
 mod module;
 mod peers;
 mod pipe;
@@ -92,6 +97,8 @@ pub mod bound {}
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use config::{Config, ConfigError, Parameters};
 pub use error::{CheckError, UnknownPipe};
+#[cfg(feature = "mi")]
+pub use mi::mi_commands;
 pub use peers::{MAX_STRANGERS, PeerStatus};
 pub use pipe::{Decision, PipeStatus, RemoteCount};
 pub use pipes::MAX_NAME;

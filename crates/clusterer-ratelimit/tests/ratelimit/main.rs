@@ -5,4 +5,6 @@ mod algorithms;
 mod bound;
 mod cluster;
 mod life;
+#[cfg(feature = "mi")]
+mod mi;
 mod wire;
