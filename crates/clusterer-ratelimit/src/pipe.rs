@@ -68,8 +68,8 @@ pub(crate) struct Pipe {
     /// The last call here, or counter above 0 from elsewhere.
     used: Moment,
     used_here: Option<Moment>,
-    /// Somebody has been told that calls ask for another algorithm.
-    pub(crate) conflict_reported: bool,
+    /// Calls have asked for another algorithm.
+    conflict: bool,
 }
 
 #[derive(Debug)]
@@ -102,12 +102,17 @@ impl Pipe {
             remotes: BTreeMap::new(),
             used: now,
             used_here: None,
-            conflict_reported: false,
+            conflict: false,
         }
     }
 
     pub(crate) const fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// A call asks for another algorithm than the pipe has: true for the first such call only.
+    pub(crate) fn is_new_conflict(&mut self, asked: Algorithm) -> bool {
+        asked != self.algorithm && !std::mem::replace(&mut self.conflict, true)
     }
 
     /// Counts a call and decides it. An algorithm that needs the machine's load allows what it is
@@ -254,3 +259,28 @@ impl Remote {
 
 /// The largest integer on the wire.
 const MAX_INT: u32 = i32::MAX.unsigned_abs();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conflict_is_reported_once() {
+        let mut pipe = Pipe::new(Algorithm::Red, 1, Moment::ZERO);
+        assert!(!pipe.is_new_conflict(Algorithm::Red));
+        assert!(pipe.is_new_conflict(Algorithm::Sbt));
+        assert!(!pipe.is_new_conflict(Algorithm::TailDrop));
+    }
+
+    #[test]
+    fn what_exceeds_the_wire_is_sent_as_its_largest_integer() {
+        let mut pipe = Pipe::new(Algorithm::TailDrop, 1, Moment::ZERO);
+        let config = Config::default();
+        pipe.check(Moment::ZERO, i32::MAX.unsigned_abs(), &config);
+        pipe.own = Own::Count(u64::MAX);
+        pipe.receive(Moment::ZERO, MachineId::new(2).unwrap(), MAX_INT);
+        assert_eq!(pipe.check(Moment::ZERO, MAX_INT, &config), Decision::Limited);
+        pipe.tick(Moment::ZERO, &config);
+        assert_eq!(pipe.to_send(Moment::ZERO, &config), Some((MAX_INT, MAX_INT)));
+    }
+}

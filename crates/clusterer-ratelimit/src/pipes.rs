@@ -7,6 +7,7 @@ use clusterer_node::{MachineId, Moment};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tracing::warn;
 
 /// The longest name of a pipe, bytes. With it and the largest threshold a packet still fits.
 pub const MAX_NAME: usize = 1024;
@@ -66,11 +67,17 @@ impl Pipes {
         }
         let mut shard = self.shard(name);
         if let Some(pipe) = shard.get_mut(name) {
-            decidable(pipe.algorithm())?;
-            if let Some(asked) = asked {
-                report_conflict(pipe, name, asked);
+            let kept = pipe.algorithm();
+            decidable(kept)?;
+            let conflict = asked.filter(|&asked| pipe.is_new_conflict(asked));
+            let decision = pipe.check(now, limit, config);
+            // Whoever takes log lines must not hold up other calls.
+            drop(shard);
+            if let Some(asked) = conflict {
+                let name = name.escape_ascii();
+                warn!(pipe = %name, %asked, %kept, "a pipe keeps the algorithm it was made with");
             }
-            return Ok(pipe.check(now, limit, config));
+            return Ok(decision);
         }
         let algorithm = asked.unwrap_or(config.default_algorithm);
         decidable(algorithm)?;
@@ -204,19 +211,6 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 
 const fn decidable(algorithm: Algorithm) -> Result<(), CheckError> {
     if algorithm.decides_locally() { Ok(()) } else { Err(CheckError::NotDecidable(algorithm)) }
-}
-
-/// Says once a pipe that calls ask for another algorithm than it has.
-fn report_conflict(pipe: &mut Pipe, name: &[u8], asked: Algorithm) {
-    if asked != pipe.algorithm() && !pipe.conflict_reported {
-        pipe.conflict_reported = true;
-        tracing::warn!(
-            pipe = %name.escape_ascii(),
-            %asked,
-            kept = %pipe.algorithm(),
-            "a call asks for another algorithm than the pipe was made with"
-        );
-    }
 }
 
 /// FNV-1a, folded.

@@ -5,6 +5,7 @@ mod algorithms;
 mod bound;
 mod cluster;
 mod life;
+mod metrics;
 #[cfg(feature = "mi")]
 mod mi;
 mod wire;
