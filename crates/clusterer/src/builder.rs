@@ -1,0 +1,203 @@
+//! Putting an engine together.
+
+use crate::clock::{Clock, SystemClock};
+use crate::control::Control;
+use crate::gateway::Gateway;
+use crate::inbox::Inbox;
+use crate::metric::NodeStates;
+use crate::resolve::Loaded;
+use crate::store::{Jobs, load_table};
+use crate::{Cluster, ReloadError, StartError};
+use arc_swap::ArcSwap;
+use clusterer_core::{Core, Settings};
+use clusterer_net::{Bound, Config, Ingress, ListenerConfig, Net, Transport};
+use clusterer_node::{MachineId, NodeStore, StoreError};
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+/// Commands that may wait for the control task.
+const COMMANDS: usize = 1024;
+/// From one attempt to reach the store at start to the next.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Makes a transport of one's own, given the clock and where packets and link events go.
+pub type TransportMaker = Box<
+    dyn FnOnce(clusterer_net::Clock, Arc<dyn Ingress>) -> io::Result<Arc<dyn Transport>> + Send,
+>;
+
+/// Settings of an engine, then the engine: see [`Cluster::builder`].
+pub struct Builder {
+    own: MachineId,
+    store: Arc<dyn NodeStore>,
+    clock: Arc<dyn Clock>,
+    transport: Option<TransportMaker>,
+    net: Config,
+    settings: Settings,
+    store_patience: Duration,
+}
+
+impl Builder {
+    pub(crate) fn new(own: MachineId, store: Arc<dyn NodeStore>) -> Self {
+        Self {
+            own,
+            store,
+            clock: Arc::new(SystemClock::new()),
+            transport: None,
+            net: Config::new(Vec::new()),
+            settings: Settings::default(),
+            store_patience: Duration::from_secs(10),
+        }
+    }
+
+    /// Listens there. Without a listener the engine sends and receives only over connections it made.
+    #[must_use]
+    pub fn listen(mut self, listeners: Vec<ListenerConfig>) -> Self {
+        self.net.listeners = listeners;
+        self
+    }
+
+    /// From one ping to the next (1 s), and how long a connect or a pong may take (500 ms; more than
+    /// the interval counts as the interval).
+    #[must_use]
+    pub fn pings(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.settings.ping_interval = interval;
+        self.settings.ping_timeout = timeout.min(interval);
+        self
+    }
+
+    /// Writes changed states back to the store, at most once a second.
+    #[must_use]
+    pub fn persistent(mut self, on: bool) -> Self {
+        self.settings.persistent = on;
+        self
+    }
+
+    /// How long to try to reach the store at the start: 10 s.
+    #[must_use]
+    pub fn store_patience(mut self, patience: Duration) -> Self {
+        self.store_patience = patience;
+        self
+    }
+
+    /// Uses another clock than the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Uses another transport than TCP. Listeners are not used then.
+    #[must_use]
+    pub fn transport(mut self, make: TransportMaker) -> Self {
+        self.transport = Some(make);
+        self
+    }
+
+    /// Starts: listens, loads the table, dials the peers. To be called on a tokio runtime, which the
+    /// store's calls will run on; the engine's own threads are `clusterer-ctl` and the transport's.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then.
+    pub async fn start(mut self) -> Result<Cluster, StartError> {
+        let runtime = Handle::current();
+        // Whoever cannot listen should fail before it talks to a database.
+        let bound = match self.transport {
+            None => Some(Net::bind(self.net.clone()).map_err(StartError::Bind)?),
+            Some(_) => None,
+        };
+        let listeners = bound.as_ref().map(Bound::local_addresses).unwrap_or_default();
+        self.settings.listeners = listeners;
+        let loaded = self.load().await?;
+
+        let seed = RandomState::new().hash_one(0_u8).to_le_bytes();
+        let seed = i32::from_le_bytes([seed[0], seed[1], seed[2], seed[3]]);
+        let user_timeout = self.settings.ping_timeout;
+        let mut core = Core::new(self.own, self.settings, seed);
+        let view =
+            core.take_view().ok_or_else(|| StartError::Thread(io::Error::other("no view")))?;
+        let view = Arc::new(ArcSwap::from_pointee(view));
+        let inbox = Arc::new(Inbox::default());
+        let gateway: Arc<dyn Ingress> = Arc::new(Gateway::new(view.clone(), inbox.clone()));
+        let clock = self.clock.clone();
+        let net_clock: clusterer_net::Clock = Arc::new(move || clock.now());
+        let (net, transport) = match (bound, self.transport) {
+            (Some(bound), _) => {
+                let net = bound.start(net_clock, gateway).map_err(StartError::Thread)?;
+                let handle: Arc<dyn Transport> = Arc::new(net.handle());
+                (Some(net), handle)
+            }
+            (None, Some(make)) => (None, make(net_clock, gateway).map_err(StartError::Thread)?),
+            (None, None) => return Err(StartError::Thread(io::Error::other("no transport"))),
+        };
+        let (commands, received) = mpsc::channel(COMMANDS);
+        let control = Control {
+            own: self.own,
+            core,
+            clock: self.clock.clone(),
+            transport: transport.clone(),
+            user_timeout,
+            inbox,
+            commands: received,
+            jobs: Jobs::new(self.store, runtime),
+            view: view.clone(),
+            states: NodeStates::default(),
+            reloads: Vec::new(),
+        };
+        let thread = spawn(control, loaded).await.map_err(StartError::Thread)?;
+        Ok(Cluster::new(self.own, view, self.clock, transport, commands, net, thread))
+    }
+
+    /// Loads the table, again and again while the store is away.
+    async fn load(&self) -> Result<Loaded, StartError> {
+        let give_up = tokio::time::Instant::now() + self.store_patience;
+        loop {
+            let attempt = load_table(&*self.store, self.own, self.clock.unix());
+            let error = match tokio::time::timeout_at(give_up, attempt).await {
+                Ok(Ok(loaded)) => return Ok(loaded),
+                Ok(Err(ReloadError::Store(error))) => error,
+                Ok(Err(ReloadError::Stopped)) | Err(_) => StoreError::Unavailable(format!(
+                    "the database did not answer within {:?}",
+                    self.store_patience
+                )),
+            };
+            let may_change = matches!(error, StoreError::Unavailable(_));
+            if !may_change || tokio::time::Instant::now() + RETRY >= give_up {
+                return Err(StartError::Store(error));
+            }
+            tracing::warn!(%error, "the database cannot be read yet; trying again");
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("own", &self.own)
+            .field("net", &self.net)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Starts the control thread, and waits until the table is published and the peers are being dialled.
+async fn spawn(mut control: Control, loaded: Loaded) -> io::Result<thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let (begun, wait) = tokio::sync::oneshot::channel();
+    let thread = thread::Builder::new().name("clusterer-ctl".into()).spawn(move || {
+        runtime.block_on(async move {
+            control.begin(loaded);
+            // Whoever started this may have gone; it ends with its last command sender.
+            let _ = begun.send(());
+            control.run().await;
+        });
+    })?;
+    wait.await.map_err(|_| io::Error::other("the control thread ended at once"))?;
+    Ok(thread)
+}

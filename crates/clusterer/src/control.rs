@@ -1,0 +1,299 @@
+//! The control task: the one owner of the node's state, on a thread of its own.
+//!
+//! It takes in what the transport's thread, the store and the API tell it, lets the core decide, carries
+//! out the actions and publishes the view, in that order, before it answers anybody.
+
+use crate::clock::Clock;
+use crate::guard::guarded;
+use crate::inbox::Inbox;
+use crate::metric::{self, NodeStates};
+use crate::resolve::Loaded;
+use crate::store::{Job, Jobs, Outcome};
+use crate::{ReloadError, ReloadReport};
+use arc_swap::ArcSwap;
+use clusterer_bin::Dialect;
+use clusterer_core::{Action, Core, Input, StatusError, View, ping};
+use clusterer_net::{Command as LinkCommand, LinkSpec, Transport};
+use clusterer_node::{AdminState, LinkId, MachineId, NodeKey, Now, Protocol, State};
+use clusterer_probe::Transition;
+use clusterer_registry::{ClusterModule, ModuleEvent, Notice, RegisterError, Registration};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// What the API asks for, with where the answer goes.
+pub(crate) enum Command {
+    Register(Registration, Arc<dyn ClusterModule>, oneshot::Sender<Result<(), RegisterError>>),
+    Reload(oneshot::Sender<Result<ReloadReport, ReloadError>>),
+    SetState(NodeKey, Protocol, State, oneshot::Sender<Result<(), StatusError>>),
+    Shutdown(oneshot::Sender<()>),
+}
+
+/// Everything the control task owns.
+pub(crate) struct Control {
+    pub(crate) own: MachineId,
+    pub(crate) core: Core,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) user_timeout: Duration,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) jobs: Jobs,
+    pub(crate) view: Arc<ArcSwap<View>>,
+    pub(crate) states: NodeStates,
+    /// Who waits for the reload that comes next.
+    pub(crate) reloads: Vec<oneshot::Sender<Result<ReloadReport, ReloadError>>>,
+}
+
+/// An answer, given once the view shows what it says.
+type Answer = Box<dyn FnOnce() + Send>;
+
+impl Control {
+    /// Takes in the table that was loaded before the start, and publishes it.
+    pub(crate) fn begin(&mut self, loaded: Loaded) {
+        let mut actions = Vec::new();
+        self.take_in(loaded, &mut actions);
+        self.carry_out(actions);
+        self.publish();
+    }
+
+    /// Runs until a shutdown is asked for, or nobody is left to ask.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let deadline = self.core.deadline();
+            let wake = async {
+                match deadline {
+                    Some(at) => self.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let (mut command, mut outcome) = (None, None);
+            tokio::select! {
+                () = self.inbox.filled() => {}
+                received = self.commands.recv() => match received {
+                    Some(received) => command = Some(received),
+                    None => return self.end().await,
+                },
+                finished = self.jobs.finished() => outcome = Some(finished),
+                () = wake => {}
+            }
+            if let Some(Command::Shutdown(done)) = command {
+                self.end().await;
+                // Nobody waiting any more is as good as an answer.
+                let _ = done.send(());
+                return;
+            }
+            self.turn(command, outcome);
+        }
+    }
+
+    /// One turn: what happened, then what is due, then the view, then the answers.
+    fn turn(&mut self, command: Option<Command>, outcome: Option<Outcome>) {
+        let mut actions = Vec::new();
+        let mut answers = Vec::new();
+        for (input, at) in self.inbox.take() {
+            let now = Now { mono: at, unix: self.clock.unix() };
+            self.core.handle(now, input, &mut actions);
+        }
+        let now = self.now();
+        if let Some(outcome) = outcome {
+            answers.extend(self.job_done(now, outcome, &mut actions));
+        }
+        if let Some(command) = command {
+            answers.extend(self.obey(now, command, &mut actions));
+        }
+        if self.core.deadline().is_some_and(|at| at <= now.mono) {
+            self.core.handle(now, Input::Tick, &mut actions);
+        }
+        self.carry_out(actions);
+        self.next_job();
+        self.publish();
+        answers.into_iter().for_each(|answer: Answer| answer());
+    }
+
+    fn obey(&mut self, now: Now, command: Command, actions: &mut Vec<Action>) -> Option<Answer> {
+        match command {
+            Command::Register(registration, module, answer) => {
+                let result = self.core.register(now, registration, module);
+                Some(reply(answer, result))
+            }
+            Command::Reload(answer) => {
+                self.reloads.push(answer);
+                None
+            }
+            Command::SetState(node, protocol, state, answer) => {
+                let result = self.set_state(now, node, protocol, state, actions);
+                Some(reply(answer, result))
+            }
+            Command::Shutdown(_) => None,
+        }
+    }
+
+    fn set_state(
+        &mut self,
+        now: Now,
+        node: NodeKey,
+        protocol: Protocol,
+        state: State,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), StatusError> {
+        let admin = match state {
+            State::Down => AdminState::Down,
+            State::Up => AdminState::Enabled,
+            _ => return self.core.report_failure(now, node, protocol, actions),
+        };
+        self.core.administer(now, node, protocol, admin, actions)
+    }
+
+    fn job_done(&mut self, now: Now, outcome: Outcome, actions: &mut Vec<Action>) -> Vec<Answer> {
+        if let Some(flushed) = outcome.flushed {
+            if let Err(error) = &flushed {
+                tracing::warn!(%error, "states could not be written back; they are tried again");
+            }
+            let flushed = flushed.ok();
+            for id in flushed.iter().flat_map(|flushed| &flushed.conflicts) {
+                tracing::warn!(row = %id, "left as an administrator set it in the database");
+            }
+            self.core.handle(now, Input::Flushed(flushed), actions);
+        }
+        let Some(loaded) = outcome.loaded else { return Vec::new() };
+        let result = match loaded {
+            Ok(loaded) => Ok(self.take_in(loaded, actions)),
+            Err(error) => {
+                metric::load_failed();
+                tracing::error!(%error, "reload failed; what is in memory stays");
+                Err(error)
+            }
+        };
+        let answer = |waiting| reply(waiting, result.clone());
+        outcome.waiting.into_iter().map(answer).collect()
+    }
+
+    fn take_in(&mut self, loaded: Loaded, actions: &mut Vec<Action>) -> ReloadReport {
+        let Loaded { table, skipped, warnings } = loaded;
+        for (row, warning) in &warnings {
+            tracing::warn!(row, %warning, "a value was replaced");
+        }
+        for row in &skipped {
+            tracing::warn!(%row, "left out");
+        }
+        if table.clusters().is_empty() {
+            tracing::warn!(server_id = %self.own, "no cluster has a row with this machine_id");
+        }
+        metric::loaded(skipped.len());
+        let report = ReloadReport {
+            clusters: table.clusters().len(),
+            nodes: table.peers().count(),
+            skipped,
+        };
+        tracing::info!(clusters = report.clusters, nodes = report.nodes, "table loaded");
+        self.core.handle(self.now(), Input::Loaded(table), actions);
+        report
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Changed(transition) => log(&transition),
+                Action::Close(link) => self.transport.command(LinkCommand::Close(link)),
+                Action::Dial(link) => self.transport.command(LinkCommand::Dial(link)),
+                Action::Flush(changes) => self.jobs.queue_flush(changes),
+                Action::Hangup(link) => self.transport.command(LinkCommand::Hangup(link)),
+                Action::Notify(notice) => notify(&notice),
+                Action::Open { link, address, bind } => {
+                    let dialect = Dialect::V22;
+                    let user_timeout = self.user_timeout;
+                    let spec = LinkSpec { link, peer: address, bind, dialect, user_timeout };
+                    self.transport.command(LinkCommand::Open(spec));
+                }
+                Action::Ping { link, nonce } => self.ping(link, nonce),
+                other => tracing::error!(?other, "an action this engine does not know"),
+            }
+        }
+    }
+
+    fn ping(&self, link: LinkId, nonce: i32) {
+        // A ping that cannot be queued is one that is not answered, and judged as such.
+        if let Ok(ping) = ping(self.own, nonce)
+            && let Err(error) = self.transport.send_control(link, ping.to(0))
+        {
+            tracing::debug!(%link, %error, "a ping was not sent");
+        }
+    }
+
+    /// Starts what the store is to do next, if it is idle. A reload writes first what is dirty.
+    fn next_job(&mut self) {
+        if !self.jobs.is_idle() {
+            return;
+        }
+        if !self.reloads.is_empty() {
+            let changes = self.jobs.take_flush().or_else(|| self.core.take_flush());
+            let waiting = std::mem::take(&mut self.reloads);
+            let now = self.clock.unix();
+            self.jobs.start(Job { changes, load: Some((self.own, now)), waiting });
+        } else if let Some(changes) = self.jobs.take_flush() {
+            self.jobs.start(Job { changes: Some(changes), load: None, waiting: Vec::new() });
+        }
+    }
+
+    fn publish(&mut self) {
+        if let Some(view) = self.core.take_view() {
+            self.states.show(&view);
+            self.view.store(Arc::new(view));
+        }
+    }
+
+    /// The last flush. What is under way is waited for; the store has its own deadline.
+    async fn end(mut self) {
+        while !self.jobs.is_idle() || self.jobs.has_flush() {
+            self.next_job();
+            let outcome = self.jobs.finished().await;
+            self.turn(None, Some(outcome));
+        }
+        if let Some(changes) = self.core.take_flush() {
+            self.jobs.start(Job { changes: Some(changes), load: None, waiting: Vec::new() });
+            let outcome = self.jobs.finished().await;
+            if let Some(Err(error)) = outcome.flushed {
+                tracing::warn!(%error, "the last states were not written back");
+            }
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now { mono: self.clock.now(), unix: self.clock.unix() }
+    }
+}
+
+fn reply<T: Send + 'static>(to: oneshot::Sender<T>, value: T) -> Answer {
+    Box::new(move || {
+        // Whoever asked may have stopped waiting.
+        let _ = to.send(value);
+    })
+}
+
+fn log(transition: &Transition) {
+    let Transition { node, from, to, cause } = transition;
+    if from.state() == to.state() && from.reachability == to.reachability {
+        tracing::debug!(%node, no_tries = to.no_tries, cause = cause.name(), "failed again");
+        return;
+    }
+    metric::transition(cause.name());
+    tracing::info!(
+        %node,
+        from = %from.state(),
+        to = %to.state(),
+        reachability = ?to.reachability,
+        no_tries = to.no_tries,
+        cause = cause.name(),
+        "state changed"
+    );
+}
+
+fn notify(notice: &Notice) {
+    let Notice { registration, module, event } = notice;
+    if let ModuleEvent::Timeout(node) = event {
+        metric::module_timeout();
+        tracing::warn!(module = registration.name, %node, "silent for longer than its timeout");
+    }
+    guarded("on_event", || module.on_event(*event));
+}

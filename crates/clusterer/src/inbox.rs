@@ -1,0 +1,109 @@
+//! What the transport's thread tells the control thread: never lost, never waiting, bounded.
+
+use clusterer_core::Input;
+use clusterer_node::{LinkEvent, LinkId, MachineId, Moment};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::Notify;
+
+/// Link events and pongs on their way to the control thread.
+///
+/// A link's connection ends before the next one is asked for, so a link has at most a handful of events
+/// here, however slow the control thread is. Of its pongs only the last is kept: older ones answer
+/// pings that have been given up.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    links: Mutex<BTreeMap<LinkId, Mail>>,
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Mail {
+    events: Vec<(LinkEvent, Moment)>,
+    pong: Option<Pong>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pong {
+    sender: MachineId,
+    nonce: i32,
+    at: Moment,
+}
+
+impl Inbox {
+    pub(crate) fn event(&self, link: LinkId, event: LinkEvent, at: Moment) {
+        self.put(link, |mail| {
+            // A pong of a connection that is gone answers nothing.
+            mail.pong = None;
+            mail.events.push((event, at));
+        });
+    }
+
+    pub(crate) fn pong(&self, link: LinkId, sender: MachineId, nonce: i32, at: Moment) {
+        self.put(link, |mail| mail.pong = Some(Pong { sender, nonce, at }));
+    }
+
+    /// Waits until there is something.
+    pub(crate) async fn filled(&self) {
+        self.filled.notified().await;
+    }
+
+    /// Takes everything, in order of each link.
+    pub(crate) fn take(&self) -> Vec<(Input, Moment)> {
+        let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut inputs = Vec::new();
+        for (link, mail) in links {
+            for (event, at) in mail.events {
+                inputs.push((Input::Link { link, event }, at));
+            }
+            if let Some(Pong { sender, nonce, at }) = mail.pong {
+                inputs.push((Input::Pong { link, sender, nonce }, at));
+            }
+        }
+        inputs
+    }
+
+    fn put(&self, link: LinkId, change: impl FnOnce(&mut Mail)) {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        change(links.entry(link).or_default());
+        drop(links);
+        self.filled.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(inbox: &Inbox) -> Vec<String> {
+        let text = |input| match input {
+            Input::Link { event, .. } => format!("{event:?}"),
+            Input::Pong { nonce, .. } => format!("Pong {nonce}"),
+            other => format!("{other:?}"),
+        };
+        inbox.take().into_iter().map(|(input, _)| text(input)).collect()
+    }
+
+    const LINK: LinkId = LinkId { index: 0, generation: 0 };
+
+    #[test]
+    fn transitions_are_kept_in_order_and_pongs_coalesce() {
+        let inbox = Inbox::default();
+        let sender = MachineId::new(2).unwrap();
+        inbox.event(LINK, LinkEvent::Closed, Moment::ZERO);
+        inbox.event(LINK, LinkEvent::Connected, Moment::ZERO);
+        for nonce in 0..1_000 {
+            inbox.pong(LINK, sender, nonce, Moment::ZERO);
+        }
+        assert_eq!(texts(&inbox), ["Closed", "Connected", "Pong 999"]);
+        assert_eq!(texts(&inbox), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_pong_does_not_outlive_its_connection() {
+        let inbox = Inbox::default();
+        inbox.pong(LINK, MachineId::new(2).unwrap(), 1, Moment::ZERO);
+        inbox.event(LINK, LinkEvent::Closed, Moment::ZERO);
+        assert_eq!(texts(&inbox), ["Closed"]);
+    }
+}

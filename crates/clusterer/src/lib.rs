@@ -1,0 +1,105 @@
+//! An OpenSIPS cluster node to embed: the manual's developer functions as a Rust API.
+//!
+//! A node belongs to the clusters in which its `server_id` has a row. It keeps a connection to every
+//! other BIN node, finds out who is reachable, and lets modules replicate data: they register under a
+//! name, receive the packets of that name, send to all up nodes of a cluster and are told when a node
+//! falls silent. A 2.2 node is a peer like any other.
+//!
+//! ```
+//! use clusterer::{
+//!     BoxFuture, Cell, Change, Cluster, ClusterId, Flushed, MachineId, NodeStore, Protocol, RawRow,
+//!     StoreError,
+//! };
+//! use std::sync::Arc;
+//!
+//! /// Two nodes of cluster 1. A real node would take a store of `clusterer-db`.
+//! struct TwoNodes;
+//!
+//! impl NodeStore for TwoNodes {
+//!     fn load(&self) -> BoxFuture<'_, Result<Vec<RawRow>, StoreError>> {
+//!         let row = |machine: i128| RawRow {
+//!             id: Cell::Int(machine),
+//!             cluster_id: Cell::Int(1),
+//!             machine_id: Cell::Int(machine),
+//!             url: Cell::Text(format!("bin:127.0.0.{machine}:5566")),
+//!             ..RawRow::default()
+//!         };
+//!         Box::pin(async move { Ok(vec![row(1), row(2)]) })
+//!     }
+//!
+//!     fn flush<'a>(
+//!         &'a self,
+//!         _: &'a [Change],
+//!     ) -> BoxFuture<'a, Result<Flushed, StoreError>> {
+//!         Box::pin(async { Ok(Flushed::default()) })
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let own = MachineId::new(1).unwrap();
+//! let cluster_id = ClusterId::new(1).unwrap();
+//! let node = Cluster::builder(own, Arc::new(TwoNodes)).start().await?;
+//! assert_eq!(node.get_nodes(cluster_id, Protocol::Bin).len(), 1);
+//! let report = node.send_to(cluster_id, Protocol::Bin, "hello", 0, |packet| {
+//!     packet.str(b"hello from").int(1);
+//! })?;
+//! assert_eq!(report.queued + report.skipped.len(), 1);
+//! node.shutdown().await;
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! # Threads
+//! The control thread (`clusterer-ctl`) owns the state; the transport's thread receives and sends; the
+//! store's calls run on the tokio runtime that the node was started on. Modules are called on the
+//! transport's thread (packets) and on both (events), never under a lock. Handles work from any thread.
+//!
+//! # Errors
+//! Typed, saying what was wrong and where. A peer's bytes cause none: they are counted and logged, with
+//! limits. A module that panics is counted and logged, the node goes on.
+//!
+//! # What it refuses to do
+//! Install a recorder, a subscriber or a signal handler; exit; keep globals: two nodes fit one process.
+//!
+//! # Features
+//! `mi` (default): [`mi`], the node's MI commands for a `clusterer-mi` table.
+
+#![forbid(unsafe_code)]
+
+mod builder;
+mod clock;
+mod cluster;
+mod control;
+mod error;
+mod gateway;
+mod guard;
+mod inbox;
+mod log_limit;
+mod metric;
+#[cfg(feature = "mi")]
+pub mod mi;
+mod resolve;
+mod store;
+
+pub use builder::{Builder, TransportMaker};
+pub use clock::{Clock, SystemClock};
+pub use cluster::Cluster;
+pub use error::{
+    RegisterModuleError, ReloadError, ReloadReport, SendReport, SendToError, SetStateError,
+    SkipReason, StartError, Stopped,
+};
+pub use metric::describe_metrics;
+
+pub use clusterer_bin::{Dialect, FieldError, Packet, PacketWriter, Reader};
+pub use clusterer_core::{ClusterView, NodeView, StatusError, View};
+pub use clusterer_net::{BindError, Ingress, ListenerConfig, SendError, Transport};
+pub use clusterer_node::{
+    AdminState, Availability, BoxFuture, Cell, Change, ClusterId, DbId, Flushed, MachineId, Moment,
+    Node, NodeKey, NodeStore, NodeUrl, Protocol, RawRow, Reachability, Row, SkippedRow, State,
+    StoreError, UnixTime,
+};
+pub use clusterer_registry::{
+    ClusterModule, Malformed, ModuleEvent, PacketContext, RegisterError, Registration,
+};

@@ -1,0 +1,83 @@
+//! The names of what is measured here. The facade's recorder is the program's affair.
+
+use clusterer_core::View;
+use clusterer_node::{NodeKey, State};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
+use std::collections::BTreeMap;
+
+pub(crate) const DROPPED: &str = "clusterer_packets_dropped_total";
+pub(crate) const MODULE_PANICS: &str = "clusterer_module_panics_total";
+const MODULE_TIMEOUTS: &str = "clusterer_module_timeouts_total";
+const NODE_STATE: &str = "clusterer_node_state";
+const TRANSITIONS: &str = "clusterer_node_transitions_total";
+const RELOADS: &str = "clusterer_reloads_total";
+const ROWS_SKIPPED: &str = "clusterer_rows_skipped";
+
+/// Describes everything this crate measures, to the recorder that is installed. Call it after installing
+/// one; without it the metrics are there, undescribed.
+pub fn describe_metrics() {
+    describe_counter!(DROPPED, "Packets received and not delivered, by reason");
+    describe_counter!(MODULE_PANICS, "Module callbacks that panicked");
+    describe_counter!(MODULE_TIMEOUTS, "Nodes that were silent for longer than a module's timeout");
+    describe_gauge!(
+        NODE_STATE,
+        "1 for the state a node is in: 0 down, 1 up, 2 probing or disabled"
+    );
+    describe_counter!(TRANSITIONS, "Changes of a node's state, by cause");
+    describe_counter!(RELOADS, "Loads of the node table, by outcome");
+    describe_gauge!(ROWS_SKIPPED, "Rows left out by the last load");
+}
+
+pub(crate) fn dropped(reason: &'static str) {
+    counter!(DROPPED, "reason" => reason).increment(1);
+}
+
+pub(crate) fn transition(cause: &'static str) {
+    counter!(TRANSITIONS, "cause" => cause).increment(1);
+}
+
+pub(crate) fn module_timeout() {
+    counter!(MODULE_TIMEOUTS).increment(1);
+}
+
+pub(crate) fn loaded(skipped: usize) {
+    counter!(RELOADS, "outcome" => "ok").increment(1);
+    gauge!(ROWS_SKIPPED).set(u32::try_from(skipped).unwrap_or(u32::MAX));
+}
+
+pub(crate) fn load_failed() {
+    counter!(RELOADS, "outcome" => "failed").increment(1);
+}
+
+/// The states last shown, so that only what changed is touched.
+#[derive(Debug, Default)]
+pub(crate) struct NodeStates {
+    shown: BTreeMap<NodeKey, State>,
+}
+
+impl NodeStates {
+    pub(crate) fn show(&mut self, view: &View) {
+        let mut gone = std::mem::take(&mut self.shown);
+        for node in view.clusters().flat_map(|cluster| &cluster.nodes) {
+            let key = node.node.key();
+            if gone.remove(&key) != Some(node.state()) {
+                set(key, Some(node.state()));
+            }
+            self.shown.insert(key, node.state());
+        }
+        for &key in gone.keys() {
+            set(key, None);
+        }
+    }
+}
+
+fn set(node: NodeKey, state: Option<State>) {
+    for each in [State::Down, State::Up, State::Probing] {
+        let labels = [
+            ("cluster_id", node.cluster.to_string()),
+            ("machine_id", node.machine.to_string()),
+            ("state", each.to_string()),
+        ];
+        gauge!(NODE_STATE, &labels).set(if state == Some(each) { 1 } else { 0 });
+    }
+}

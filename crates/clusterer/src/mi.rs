@@ -1,0 +1,164 @@
+//! The MI commands of a node: `clusterer_list`, `clusterer_reload`, `clusterer_set_status`.
+
+use crate::{Cluster, SetStateError};
+use clusterer_core::{ClusterView, NodeView};
+use clusterer_mi::{ArgError, Args, MiCommand, MiNode, MiReply, Param, Spec, command};
+use clusterer_node::{ClusterId, MachineId, NodeKey, Protocol, State};
+use std::sync::Arc;
+
+const RELOAD: Spec =
+    Spec::new("clusterer_reload", &[], "Loads the node table anew from the database");
+
+const SET_STATUS: Spec = Spec::new(
+    "clusterer_set_status",
+    &[
+        Param::required("cluster_id", "the cluster"),
+        Param::required("machine_id", "the machine within it"),
+        Param::required("status", "0: down until set again, 1: up"),
+        Param::required("protocol", "the protocol of the machine's URL, such as bin"),
+    ],
+    "Sets the status of a machine in a cluster",
+);
+
+const LIST: Spec =
+    Spec::new("clusterer_list", &[], "Lists the clusters with their nodes and states");
+
+/// The node's commands, in the order in which 2.2 lists them.
+#[must_use]
+pub fn commands(cluster: &Cluster) -> Vec<Arc<dyn MiCommand>> {
+    let (reload, set_status, list) = (cluster.clone(), cluster.clone(), cluster.clone());
+    vec![
+        command(RELOAD, move |_| {
+            let cluster = reload.clone();
+            async move {
+                match cluster.reload().await {
+                    Ok(_) => MiReply::ok(),
+                    // The reason stands in the log: 2.2 clients compare this line.
+                    Err(_) => MiReply::error(500, "Failed to reload"),
+                }
+            }
+        }),
+        command(SET_STATUS, move |args| {
+            let cluster = set_status.clone();
+            async move {
+                match Status::read(&args) {
+                    Ok(status) => status.set(&cluster).await,
+                    Err(error) => error.into(),
+                }
+            }
+        }),
+        command(LIST, move |_| {
+            let reply = list_reply(&list);
+            async { reply }
+        }),
+    ]
+}
+
+/// The parameters of `clusterer_set_status`.
+#[derive(Debug, PartialEq, Eq)]
+struct Status {
+    node: NodeKey,
+    state: State,
+    protocol: Protocol,
+}
+
+impl Status {
+    fn read(args: &Args) -> Result<Self, ArgError> {
+        let (cluster, machine) = (args.required(0)?, args.required(1)?);
+        args.required(2)?;
+        // 2.2 answers a missing protocol as a bad one.
+        let protocol = if args.len() > 3 { args.required(3)? } else { return Err(ArgError::Bad) };
+        let node = NodeKey {
+            cluster: cluster.parse::<ClusterId>().map_err(|_| ArgError::Bad)?,
+            machine: machine.parse::<MachineId>().map_err(|_| ArgError::Bad)?,
+        };
+        let state = match args.number(2, 0..=1)? {
+            0 => State::Down,
+            _ => State::Up,
+        };
+        Ok(Self { node, state, protocol: protocol.parse().map_err(|_| ArgError::Bad)? })
+    }
+
+    async fn set(self, cluster: &Cluster) -> MiReply {
+        match cluster.set_state(self.node, self.state, self.protocol).await {
+            Ok(()) => MiReply::ok(),
+            Err(SetStateError::Stopped) => MiReply::Failed,
+            Err(error) => {
+                tracing::warn!(%error, "clusterer_set_status changed nothing");
+                MiReply::SilentError { code: 404, reason: error.to_string() }
+            }
+        }
+    }
+}
+
+fn list_reply(cluster: &Cluster) -> MiReply {
+    let view = cluster.view();
+    MiReply::ok().with_nodes(view.clusters().rev().map(list_cluster))
+}
+
+/// As 2.2 keeps its lists: nodes grouped by protocol, everything in reverse order of the database.
+fn list_cluster(cluster: &ClusterView) -> MiNode {
+    let mut groups: Vec<(Protocol, Vec<&NodeView>)> = Vec::new();
+    for node in &cluster.nodes {
+        let protocol = node.node.row.url.protocol();
+        match groups.iter_mut().find(|(known, _)| *known == protocol) {
+            Some((_, group)) => group.push(node),
+            None => groups.push((protocol, vec![node])),
+        }
+    }
+    let nodes = groups.into_iter().rev().flat_map(|(_, group)| group.into_iter().rev());
+    nodes.map(list_node).fold(MiNode::new("Cluster", cluster.id.get()), MiNode::with_child)
+}
+
+fn list_node(view: &NodeView) -> MiNode {
+    let row = &view.node.row;
+    MiNode::new("Server", row.machine.get())
+        .with_attribute("DB_ID", row.id.get())
+        .with_attribute("URL", row.url.as_str())
+        .with_attribute("State", u32::from(view.state().number()))
+        .with_attribute("Last_failed_attempt", view.availability.last_attempt.as_secs())
+        .with_attribute("Max_failed_attempts", row.failed_attempts)
+        .with_attribute("no_tries", view.availability.no_tries)
+        .with_attribute("Seconds_until_enabling", row.duration.as_secs())
+        .with_attribute("Description", row.description.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clusterer_mi::Arg;
+
+    fn read(args: &[&str]) -> String {
+        match Status::read(&Args::positional(args.iter().copied())) {
+            Ok(Status { node, state, protocol }) => format!("{node} {state} {protocol}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn set_status_takes_what_2_2_takes() {
+        assert_eq!(read(&["1", "2", "0", "bin"]), "cluster 1 machine 2 0 bin");
+        assert_eq!(read(&["01", "002", "1", "BIN"]), "cluster 1 machine 2 1 bin");
+        assert_eq!(read(&["1", "2", "1", "udp"]), "cluster 1 machine 2 1 udp");
+        assert_eq!(read(&["1", "2", "1", "bin", "more"]), "cluster 1 machine 2 1 bin");
+        for few in [&[][..], &["1"], &["1", "2"]] {
+            assert_eq!(read(few), "Too few or too many arguments", "{few:?}");
+        }
+        for bad in [
+            ["1", "2", "2", "bin"],
+            ["1", "2", "-1", "bin"],
+            ["0", "2", "1", "bin"],
+            ["1", "+2", "1", "bin"],
+            ["4294967297", "2", "1", "bin"],
+            ["1", "2", "1", "bins"],
+        ] {
+            assert_eq!(read(&bad), "Bad parameter", "{bad:?}");
+        }
+        assert_eq!(read(&["1", "2", "0"]), "Bad parameter");
+        let empty: Args =
+            [Arg::positional("1"), Arg::named("machine_id", ""), Arg::positional("1")]
+                .into_iter()
+                .collect();
+        assert_eq!(Status::read(&empty), Err(ArgError::Count));
+    }
+}
