@@ -30,7 +30,7 @@
 //! // After the tick, the other node is told ...
 //! let cluster = ClusterId::new(1).unwrap();
 //! let machine = MachineId::new(1).unwrap();
-//! let context = PacketContext::new(cluster, machine, true, [127, 0, 0, 1].into(), at(1000));
+//! let context = PacketContext::new(Some(cluster), machine, true, [127, 0, 0, 1].into(), at(1000));
 //! here.run_due(at(1000), &mut |batch| {
 //!     let origin = Origin { sender: machine.get(), cluster: cluster.get() };
 //!     let mut writer = PacketWriter::new(Dialect::V22, MODULE, COMMAND, origin);
@@ -79,7 +79,11 @@
 mod readme {}
 
 mod algorithm;
+#[cfg(all(feature = "engine", feature = "mi"))]
+mod bin_status;
 mod config;
+#[cfg(feature = "engine")]
+mod engine;
 mod error;
 #[cfg(feature = "mi")]
 mod mi;
@@ -95,7 +99,11 @@ mod window;
 pub mod bound {}
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
+#[cfg(all(feature = "engine", feature = "mi"))]
+pub use bin_status::bin_status_command;
 pub use config::{Config, ConfigError, Parameters};
+#[cfg(feature = "engine")]
+pub use engine::Running;
 pub use error::{CheckError, UnknownPipe};
 #[cfg(feature = "mi")]
 pub use mi::mi_commands;

@@ -28,7 +28,7 @@ pub(crate) fn second() -> Config {
 
 pub(crate) fn context(sender: i32, provisioned: bool, now: Moment) -> PacketContext {
     let address = [127, 0, 0, 1].into();
-    PacketContext::new(ClusterId::new(1).unwrap(), machine(sender), provisioned, address, now)
+    PacketContext::new(ClusterId::new(1), machine(sender), provisioned, address, now)
 }
 
 pub(crate) fn write(
