@@ -4,21 +4,27 @@
 //! Exit codes: 0 after a stop that was asked for, 2 for a command line or a configuration that is
 //! wrong (nothing has been started then), 1 for any other failure.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the settings are read by the run path"))]
 mod config;
+mod exporter;
+mod run;
 
 use clap::{Parser, Subcommand};
-use config::Config;
+use config::{Config, LogLevel};
+use run::Failure;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tracing_subscriber::filter::LevelFilter;
 
 /// A node of an OpenSIPS cluster.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 struct Cli {
+    /// Run a node with this configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -29,24 +35,60 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Print the reference of all configuration keys, in Markdown
+    ConfigReference,
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::CheckConfig { config } => check_config(&config),
+    match Cli::parse() {
+        Cli { command: Some(Command::CheckConfig { config }), .. } => check_config(&config),
+        Cli { command: Some(Command::ConfigReference), .. } => print(&config::reference()),
+        Cli { config: Some(config), .. } => run_node(&config),
+        // clap shows its help instead.
+        Cli { config: None, command: None } => ExitCode::from(WRONG),
     }
 }
 
+/// The exit code for a command line or a configuration that is wrong.
+const WRONG: u8 = 2;
+
 fn check_config(path: &Path) -> ExitCode {
     match Config::load(path) {
-        Ok(_) => match writeln!(io::stdout(), "{}: ok", path.display()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        },
-        Err(error) => {
-            // Nobody is left to tell if standard error is closed; the exit code still says it.
-            let _ = writeln!(io::stderr(), "{error}");
-            ExitCode::from(2)
+        Ok(_) => print(&format!("{}: ok\n", path.display())),
+        Err(error) => refuse(&error.to_string()),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn run_node(path: &Path) -> ExitCode {
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    let LogLevel(level) = config.log.level.value;
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::from_level(level))
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .init();
+    match run::run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Start(why)) => refuse(&why),
+        Err(Failure::Run(error)) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
         }
     }
+}
+
+fn refuse(why: &str) -> ExitCode {
+    // Nobody is left to tell if standard error is closed; the exit code still says it.
+    let _ = writeln!(io::stderr(), "{why}");
+    ExitCode::from(WRONG)
 }

@@ -79,6 +79,11 @@ impl<T> Setting<T> {
         Self { value, key, place }
     }
 
+    /// The dotted path of the key.
+    pub(crate) const fn key(&self) -> &'static str {
+        self.key
+    }
+
     /// An error about this value, in the shape of those that reading gives.
     pub(crate) fn error(&self, message: impl Display) -> ConfigError {
         ConfigError::at(self.place.clone(), self.key, message)

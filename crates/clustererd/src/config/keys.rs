@@ -3,7 +3,8 @@
 
 use super::key::{Entry, Key};
 use super::kind::{Flag, Integer, Listeners, Mode, Optional, Parsed, Period};
-use super::value::{AbsolutePath, Account, Algorithm, DbUrl, LogLevel, SqlName, TcpAddress};
+use super::value::{AbsolutePath, Account, Algorithm, LogLevel, SqlName, TcpAddress};
+use clusterer_db::DbUrl;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -89,7 +90,7 @@ pub(crate) const KEYS: &[&dyn Entry] = &[
     &LOG_LEVEL,
 ];
 
-const NAME: &str = "at most 64 ASCII letters, digits and underscores, no digit first";
+const NAME: &str = "at most 63 ASCII letters, digits and underscores, no digit first";
 const MAX_ID: i64 = i32::MAX as i64;
 const YEAR: i64 = 365 * 24 * 3600;
 const HOUR_MILLIS: i64 = 3_600_000;

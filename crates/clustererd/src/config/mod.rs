@@ -12,7 +12,6 @@ mod keys;
 mod kind;
 mod listen;
 mod raw;
-#[cfg(test)]
 mod reference;
 mod section;
 mod source;
@@ -21,7 +20,9 @@ mod tests;
 mod value;
 
 pub(crate) use error::ConfigError;
+pub(crate) use reference::reference;
 pub(crate) use section::{Bin, Clusterer, Fifo, Log, Metrics, RateLimit};
+pub(crate) use value::LogLevel;
 
 use error::{Place, Position};
 use serde::Deserialize;

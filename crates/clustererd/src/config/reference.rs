@@ -1,10 +1,9 @@
-//! `docs/configuration.md` is this rendering of the table of keys: `UPDATE_EXPECT=1 cargo test -p
-//! clustererd` writes it.
+//! The reference of all keys, rendered from their table: what `clustererd config-reference` prints, and
+//! what `docs/configuration.md` holds (`UPDATE_EXPECT=1 cargo test -p clustererd` writes it).
 
 use super::key::Entry;
 use super::keys::{KEYS, SECTIONS};
-use expect_test::expect_file;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 const INTRODUCTION: &str = "\
 # Configuration
@@ -28,23 +27,30 @@ The nodes A and B of the OpenSIPS manual: [node-a.toml](examples/node-a.toml),
 [node-b.toml](examples/node-b.toml).
 ";
 
-fn render() -> String {
+/// The reference, in Markdown.
+pub(crate) fn reference() -> String {
     let mut text = INTRODUCTION.to_owned();
+    // Writing to a String cannot fail.
+    let _ = render(&mut text);
+    text
+}
+
+fn render(text: &mut String) -> fmt::Result {
     for section in SECTIONS {
-        write!(text, "\n## `[{}]`\n\n{}\n", section.path, section.meaning).unwrap();
+        write!(text, "\n## `[{}]`\n\n{}\n", section.path, section.meaning)?;
         let keys: Vec<_> = KEYS.iter().filter(|key| key.section() == section.path).collect();
         if keys.is_empty() {
             continue;
         }
-        text += "\n| key | value | default | |\n|---|---|---|---|\n";
+        text.push_str("\n| key | value | default | |\n|---|---|---|---|\n");
         for key in keys {
-            row(&mut text, *key);
+            row(text, *key)?;
         }
     }
-    text
+    Ok(())
 }
 
-fn row(text: &mut String, key: &dyn Entry) {
+fn row(text: &mut String, key: &dyn Entry) -> fmt::Result {
     let kind = key.kind();
     let default = match kind.default_toml() {
         Some(default) => format!("`{default}`"),
@@ -52,10 +58,16 @@ fn row(text: &mut String, key: &dyn Entry) {
         None => "required".to_owned(),
     };
     let (name, expected, meaning) = (key.name(), kind.expected(), key.meaning());
-    writeln!(text, "| `{name}` | {expected} | {default} | {meaning} |").unwrap();
+    writeln!(text, "| `{name}` | {expected} | {default} | {meaning} |")
 }
 
-#[test]
-fn docs_are_current() {
-    expect_file!["../../../../docs/configuration.md"].assert_eq(&render());
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect_file;
+
+    #[test]
+    fn docs_are_current() {
+        expect_file!["../../../../docs/configuration.md"].assert_eq(&reference());
+    }
 }

@@ -1,10 +1,13 @@
 //! The sections of the configuration with their values understood, and the checks that compare values.
 
-use super::error::ConfigError;
-use super::key::Setting;
+use super::error::{ConfigError, Place};
+use super::key::{self, Key, Setting};
+use super::kind::Integer;
 use super::source::{Source, Span};
-use super::value::{AbsolutePath, Account, Algorithm, DbUrl, LogLevel, SqlName, TcpAddress};
+use super::value::{AbsolutePath, Account, LogLevel, SqlName, TcpAddress};
 use super::{duration, keys, raw};
+use clusterer_db::{DbUrl, TableNames};
+use clusterer_ratelimit::Parameters;
 use std::net::SocketAddr;
 use std::time::Duration;
 use toml::Spanned;
@@ -12,20 +15,11 @@ use toml::Spanned;
 /// `[clusterer]`
 pub(crate) struct Clusterer {
     pub(crate) db_url: Setting<DbUrl>,
-    pub(crate) db_table: Setting<SqlName>,
+    /// `db_table` and the column names.
+    pub(crate) names: TableNames,
     /// 1 to 2147483647.
     pub(crate) server_id: Setting<i64>,
     pub(crate) persistent_mode: Setting<bool>,
-    pub(crate) cluster_id_col: Setting<SqlName>,
-    pub(crate) machine_id_col: Setting<SqlName>,
-    pub(crate) clusterer_id_col: Setting<SqlName>,
-    pub(crate) state_col: Setting<SqlName>,
-    pub(crate) url_col: Setting<SqlName>,
-    pub(crate) description_col: Setting<SqlName>,
-    pub(crate) failed_attempts_col: Setting<SqlName>,
-    pub(crate) last_attempt_col: Setting<SqlName>,
-    pub(crate) duration_col: Setting<SqlName>,
-    pub(crate) no_tries_col: Setting<SqlName>,
     pub(crate) ping_interval: Setting<Duration>,
     /// At most `ping_interval`.
     pub(crate) ping_timeout: Setting<Duration>,
@@ -52,23 +46,9 @@ pub(crate) struct Metrics {
     pub(crate) listen: Setting<TcpAddress>,
 }
 
-/// `[ratelimit]`, in the units of the 2.2 module.
+/// `[ratelimit]`
 pub(crate) struct RateLimit {
-    pub(crate) timer_interval: Setting<i64>,
-    pub(crate) expire_time: Setting<i64>,
-    pub(crate) default_algorithm: Setting<Algorithm>,
-    pub(crate) repl_buffer_threshold: Setting<i64>,
-    pub(crate) repl_timer_interval: Setting<i64>,
-    pub(crate) repl_timer_expire: Setting<i64>,
-    /// 0 is off.
-    pub(crate) replicate_pipes_to: Setting<i64>,
-    /// 0 is off.
-    pub(crate) accept_pipes_from: Setting<i64>,
-    pub(crate) accept_pipes_timeout: Setting<i64>,
-    pub(crate) repl_pipes_auth_check: Setting<bool>,
-    pub(crate) window_size: Setting<i64>,
-    /// Divides the window.
-    pub(crate) slot_period: Setting<i64>,
+    pub(crate) config: clusterer_ratelimit::Config,
 }
 
 /// `[log]`
@@ -92,21 +72,24 @@ impl Clusterer {
             None => keys::PERSISTENT_MODE.read(raw.persistent_mode, at)?,
         };
         let timeout_is_written = raw.ping_timeout.is_some();
+        let names = table_names(&[
+            keys::DB_TABLE.read(raw.db_table, at)?,
+            keys::CLUSTER_ID_COL.read(raw.cluster_id_col, at)?,
+            keys::MACHINE_ID_COL.read(raw.machine_id_col, at)?,
+            keys::CLUSTERER_ID_COL.read(raw.clusterer_id_col, at)?,
+            keys::STATE_COL.read(raw.state_col, at)?,
+            keys::URL_COL.read(raw.url_col, at)?,
+            keys::DESCRIPTION_COL.read(raw.description_col, at)?,
+            keys::FAILED_ATTEMPTS_COL.read(raw.failed_attempts_col, at)?,
+            keys::LAST_ATTEMPT_COL.read(raw.last_attempt_col, at)?,
+            keys::DURATION_COL.read(raw.duration_col, at)?,
+            keys::NO_TRIES_COL.read(raw.no_tries_col, at)?,
+        ])?;
         let clusterer = Self {
             db_url: keys::DB_URL.read(raw.db_url, at)?,
-            db_table: keys::DB_TABLE.read(raw.db_table, at)?,
+            names,
             server_id: keys::SERVER_ID.read(raw.server_id, at)?,
             persistent_mode,
-            cluster_id_col: keys::CLUSTER_ID_COL.read(raw.cluster_id_col, at)?,
-            machine_id_col: keys::MACHINE_ID_COL.read(raw.machine_id_col, at)?,
-            clusterer_id_col: keys::CLUSTERER_ID_COL.read(raw.clusterer_id_col, at)?,
-            state_col: keys::STATE_COL.read(raw.state_col, at)?,
-            url_col: keys::URL_COL.read(raw.url_col, at)?,
-            description_col: keys::DESCRIPTION_COL.read(raw.description_col, at)?,
-            failed_attempts_col: keys::FAILED_ATTEMPTS_COL.read(raw.failed_attempts_col, at)?,
-            last_attempt_col: keys::LAST_ATTEMPT_COL.read(raw.last_attempt_col, at)?,
-            duration_col: keys::DURATION_COL.read(raw.duration_col, at)?,
-            no_tries_col: keys::NO_TRIES_COL.read(raw.no_tries_col, at)?,
             ping_interval: keys::PING_INTERVAL.read(raw.ping_interval, at)?,
             ping_timeout: keys::PING_TIMEOUT.read(raw.ping_timeout, at)?,
             db_connect_timeout: keys::DB_CONNECT_TIMEOUT.read(raw.db_connect_timeout, at)?,
@@ -179,34 +162,29 @@ impl RateLimit {
     ) -> Result<Self, ConfigError> {
         let at = &source.section(section.span());
         let raw = section.into_inner();
-        let ratelimit = Self {
-            timer_interval: keys::TIMER_INTERVAL.read(raw.timer_interval, at)?,
-            expire_time: keys::EXPIRE_TIME.read(raw.expire_time, at)?,
-            default_algorithm: keys::DEFAULT_ALGORITHM.read(raw.default_algorithm, at)?,
-            repl_buffer_threshold: keys::REPL_BUFFER_THRESHOLD
-                .read(raw.repl_buffer_threshold, at)?,
-            repl_timer_interval: keys::REPL_TIMER_INTERVAL.read(raw.repl_timer_interval, at)?,
-            repl_timer_expire: keys::REPL_TIMER_EXPIRE.read(raw.repl_timer_expire, at)?,
-            replicate_pipes_to: keys::REPLICATE_PIPES_TO.read(raw.replicate_pipes_to, at)?,
-            accept_pipes_from: keys::ACCEPT_PIPES_FROM.read(raw.accept_pipes_from, at)?,
-            accept_pipes_timeout: keys::ACCEPT_PIPES_TIMEOUT.read(raw.accept_pipes_timeout, at)?,
-            repl_pipes_auth_check: keys::REPL_PIPES_AUTH_CHECK
-                .read(raw.repl_pipes_auth_check, at)?,
-            window_size: keys::WINDOW_SIZE.read(raw.window_size, at)?,
-            slot_period: keys::SLOT_PERIOD.read(raw.slot_period, at)?,
+        let algorithm = keys::DEFAULT_ALGORITHM.read(raw.default_algorithm, at)?;
+        let auth_check = keys::REPL_PIPES_AUTH_CHECK.read(raw.repl_pipes_auth_check, at)?;
+        let threshold = keys::REPL_BUFFER_THRESHOLD.read(raw.repl_buffer_threshold, at)?;
+        let slot_period = keys::SLOT_PERIOD.read(raw.slot_period, at)?;
+        let integer = |key: &Key<Integer>, raw| key.read(raw, at).map(|setting| setting.value);
+        let parameters = Parameters {
+            timer_interval: integer(&keys::TIMER_INTERVAL, raw.timer_interval)?,
+            expire_time: integer(&keys::EXPIRE_TIME, raw.expire_time)?,
+            default_algorithm: algorithm.value.0,
+            repl_buffer_threshold: threshold.value,
+            repl_timer_interval: integer(&keys::REPL_TIMER_INTERVAL, raw.repl_timer_interval)?,
+            repl_timer_expire: integer(&keys::REPL_TIMER_EXPIRE, raw.repl_timer_expire)?,
+            replicate_pipes_to: integer(&keys::REPLICATE_PIPES_TO, raw.replicate_pipes_to)?,
+            accept_pipes_from: integer(&keys::ACCEPT_PIPES_FROM, raw.accept_pipes_from)?,
+            accept_pipes_timeout: integer(&keys::ACCEPT_PIPES_TIMEOUT, raw.accept_pipes_timeout)?,
+            repl_pipes_auth_check: auth_check.value.into(),
+            window_size: integer(&keys::WINDOW_SIZE, raw.window_size)?,
+            slot_period: slot_period.value,
+            ..Parameters::default()
         };
-        ratelimit.check_slots()?;
-        Ok(ratelimit)
-    }
-
-    /// The window is a whole number of slots.
-    fn check_slots(&self) -> Result<(), ConfigError> {
-        let [window, slot] = [self.window_size.value.saturating_mul(1000), self.slot_period.value];
-        if window.checked_rem(slot) == Some(0) {
-            return Ok(());
-        }
-        let message = "window_size is no whole number of slots, expected a divisor of it";
-        Err(self.slot_period.error(message))
+        // The ranges of single keys are checked above: what is left concerns the slots.
+        let config = parameters.validate().map_err(|error| slot_period.error(error))?;
+        Ok(Self { config })
     }
 }
 
@@ -219,6 +197,20 @@ impl Log {
         let at = &source.section(span);
         Ok(Self { level: keys::LOG_LEVEL.read(raw.level, at)? })
     }
+}
+
+/// The names together, which must differ from each other.
+fn table_names(settings: &[Setting<SqlName>]) -> Result<TableNames, ConfigError> {
+    let named = |setting: &'_ Setting<SqlName>| key::split(setting.key()).1;
+    let pairs = settings.iter().map(|setting| (named(setting), setting.value.0.as_str()));
+    TableNames::new(pairs).map_err(|error| {
+        let guilty = settings.iter().find(|setting| named(setting) == error.key());
+        match guilty {
+            Some(setting) => setting.error(error),
+            // Not reached: it names one of the keys it was given.
+            None => ConfigError::keyless(Place { file: "".into(), position: None }, error),
+        }
+    })
 }
 
 /// The keys and the span of a section that may be absent; then it would begin where the file does.

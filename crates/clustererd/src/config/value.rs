@@ -2,37 +2,10 @@
 //!
 //! None of the errors repeats the text: the place is known, and the text may hold a password.
 
+use std::fmt;
 use std::net::{AddrParseError, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-
-/// Which database. Has no `Debug`, for it may contain a password.
-pub(crate) struct DbUrl(pub(crate) String);
-
-/// Why a text is no usable database URL.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum DbUrlError {
-    #[error("unknown scheme")]
-    Scheme,
-    #[error("no path after the scheme")]
-    Path,
-    #[error("the {0} backend is not built into this version")]
-    NotBuiltIn(&'static str),
-}
-
-impl FromStr for DbUrl {
-    type Err = DbUrlError;
-
-    fn from_str(text: &str) -> Result<Self, DbUrlError> {
-        match text.split_once(':') {
-            Some(("sqlite", "" | "//")) => Err(DbUrlError::Path),
-            Some(("sqlite", _)) => Ok(Self(text.to_owned())),
-            Some(("postgres" | "postgresql", _)) => Err(DbUrlError::NotBuiltIn("PostgreSQL")),
-            Some(("mysql", _)) => Err(DbUrlError::NotBuiltIn("MySQL")),
-            _ => Err(DbUrlError::Scheme),
-        }
-    }
-}
 
 /// The name of a table or of a column, as it can stand unquoted in SQL.
 pub(crate) struct SqlName(pub(crate) String);
@@ -47,7 +20,7 @@ impl FromStr for SqlName {
     fn from_str(text: &str) -> Result<Self, SqlNameError> {
         let first = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
         let other = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if text.len() <= 64 && text.as_bytes().first().is_some_and(first) && text.bytes().all(other)
+        if text.len() <= 63 && text.as_bytes().first().is_some_and(first) && text.bytes().all(other)
         {
             Ok(Self(text.to_owned()))
         } else {
@@ -79,6 +52,15 @@ impl FromStr for AbsolutePath {
 pub(crate) enum Account {
     Name(String),
     Id(u32),
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Id(id) => id.fmt(f),
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

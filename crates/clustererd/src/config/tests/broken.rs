@@ -222,11 +222,11 @@ fn wrong_values_of_clusterer() {
             node.toml:3:13: clusterer.server_id: 0, expected an integer from 1 to 2147483647
             node.toml:3:13: clusterer.server_id: -1, expected an integer from 1 to 2147483647
             node.toml:3:13: clusterer.server_id: 2147483648, expected an integer from 1 to 2147483647
-            node.toml:2:8: clusterer.db_url: unknown scheme, expected "sqlite:PATH"
-            node.toml:2:8: clusterer.db_url: unknown scheme, expected "sqlite:PATH"
-            node.toml:2:8: clusterer.db_url: no path after the scheme, expected "sqlite:PATH"
-            node.toml:2:8: clusterer.db_url: the MySQL backend is not built into this version, expected "sqlite:PATH"
-            node.toml:2:8: clusterer.db_url: the PostgreSQL backend is not built into this version, expected "sqlite:PATH"
+            node.toml:2:8: clusterer.db_url: unknown kind of database (this build works with sqlite:PATH), expected "sqlite:PATH"
+            node.toml:2:8: clusterer.db_url: no database URL (this build works with sqlite:PATH), expected "sqlite:PATH"
+            node.toml:2:8: clusterer.db_url: the URL names no file (want sqlite:PATH or sqlite:///ABSOLUTE/PATH), expected "sqlite:PATH"
+            node.toml:2:8: clusterer.db_url: this build has no support for MySQL (this build works with sqlite:PATH), expected "sqlite:PATH"
+            node.toml:2:8: clusterer.db_url: this build has no support for PostgreSQL (this build works with sqlite:PATH), expected "sqlite:PATH"
         "#]],
     );
     check(
@@ -239,8 +239,8 @@ fn wrong_values_of_clusterer() {
             "persistent_state = 3",
         ],
         expect![[r#"
-            node.toml:4:11: clusterer.url_col: not a plain name, expected at most 64 ASCII letters, digits and underscores, no digit first
-            node.toml:4:12: clusterer.db_table: not a plain name, expected at most 64 ASCII letters, digits and underscores, no digit first
+            node.toml:4:11: clusterer.url_col: not a plain name, expected at most 63 ASCII letters, digits and underscores, no digit first
+            node.toml:4:12: clusterer.db_table: not a plain name, expected at most 63 ASCII letters, digits and underscores, no digit first
             node.toml:4:19: clusterer.persistent_mode: 2, expected true, false, 1 or 0
             node.toml:5:20: clusterer.persistent_state: another name of persistent_mode, expected only one of the two
             node.toml:4:20: clusterer.persistent_state: 3, expected true, false, 1 or 0
@@ -355,8 +355,8 @@ fn wrong_values_of_ratelimit() {
             node.toml:5:21: ratelimit.accept_pipes_from: -1, expected an integer from 0 to 2147483647
             node.toml:5:21: ratelimit.default_algorithm: unknown algorithm, expected "TAILDROP", "RED" or "SBT"
             node.toml:5:21: ratelimit.default_algorithm: this algorithm needs what only a SIP server measures, expected "TAILDROP", "RED" or "SBT"
-            node.toml:5:15: ratelimit.slot_period: window_size is no whole number of slots, expected a divisor of it
-            node.toml:6:15: ratelimit.slot_period: window_size is no whole number of slots, expected a divisor of it
+            node.toml:5:15: ratelimit.slot_period: slot_period must divide the window of 10000 ms exactly, into at most 65536 slots, is 300
+            node.toml:6:15: ratelimit.slot_period: slot_period must divide the window of 1000 ms exactly, into at most 65536 slots, is 1001
             node.toml:5:9: log.level: unknown level, expected "error", "warn", "info", "debug" or "trace"
         "#]],
     );
@@ -378,8 +378,8 @@ fn environment() {
             node.toml:3:13: clusterer.server_id: what the environment holds does not fit, expected an integer from 1 to 2147483647
             node.toml:2:10: clusterer.db_url: the environment variable NOBODY is not set, expected a value for it
             node.toml:2:10: clusterer.db_url: `${` that begins no `${NAME}`, expected a name of letters, digits and _
-            node.toml:2:10: clusterer.db_url: the MySQL backend is not built into this version, expected "sqlite:PATH"
-            node.toml:2:10: clusterer.db_url: unknown scheme, expected "sqlite:PATH"
+            node.toml:2:10: clusterer.db_url: this build has no support for MySQL (this build works with sqlite:PATH), expected "sqlite:PATH"
+            node.toml:2:10: clusterer.db_url: no database URL (this build works with sqlite:PATH), expected "sqlite:PATH"
             node.toml:3:13: clusterer.server_id: what the environment holds does not fit, expected an integer from 1 to 2147483647
         "#]],
     );

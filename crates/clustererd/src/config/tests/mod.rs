@@ -5,7 +5,10 @@ mod broken;
 use super::Config;
 use super::error::ConfigError;
 use super::keys::KEYS;
-use super::value::{AbsolutePath, Account, Algorithm, DbUrl, LogLevel, SqlName, TcpAddress};
+use super::value::{AbsolutePath, Account, LogLevel, TcpAddress};
+use clusterer_db::{DbUrl, TableNames};
+use clusterer_node::ClusterId;
+use clusterer_ratelimit::Parameters;
 use std::env::VarError;
 use std::time::Duration;
 
@@ -32,7 +35,7 @@ fn the_environment_fills_strings_and_what_they_stand_for() {
     let config = parsed(
         "[clusterer]\ndb_url = 'sqlite:${DIR}/x$y.db'\nserver_id = '${ID}'\npersistent_mode = '${ON}'",
     );
-    assert_eq!(config.clusterer.db_url.value.0, "sqlite:/var/lib/x$y.db");
+    assert_eq!(config.clusterer.db_url.value.to_string(), "sqlite:/var/lib/x$y.db");
     assert_eq!(config.clusterer.server_id.value, 7);
     assert!(config.clusterer.persistent_mode.value);
 }
@@ -96,19 +99,7 @@ macro_rules! assert_settings {
 
 /// The defaults spelt out a second time.
 fn assert_defaults(config: Config) {
-    assert_settings!(config.clusterer, "clusterer", |name: &SqlName| name.0.clone(), {
-        db_table: "clusterer",
-        cluster_id_col: "cluster_id",
-        machine_id_col: "machine_id",
-        clusterer_id_col: "id",
-        state_col: "state",
-        url_col: "url",
-        description_col: "description",
-        failed_attempts_col: "failed_attempts",
-        last_attempt_col: "last_attempt",
-        duration_col: "duration",
-        no_tries_col: "no_tries",
-    });
+    assert_eq!(config.clusterer.names, TableNames::default());
     assert_settings!(config.clusterer, "clusterer", Duration::as_millis, {
         ping_interval: 1000,
         ping_timeout: 500,
@@ -116,7 +107,7 @@ fn assert_defaults(config: Config) {
     });
     assert_settings!(config.clusterer, "clusterer", bool::clone, { persistent_mode: false, });
     assert_settings!(config.clusterer, "clusterer", i64::clone, { server_id: 1, });
-    assert_settings!(config.clusterer, "clusterer", |url: &DbUrl| url.0.clone(), {
+    assert_settings!(config.clusterer, "clusterer", DbUrl::to_string, {
         db_url: "sqlite:nodes.db",
     });
 
@@ -136,23 +127,41 @@ fn assert_defaults(config: Config) {
         level: tracing::Level::INFO,
     });
 
-    let ratelimit = config.ratelimit.unwrap();
-    assert_settings!(ratelimit, "ratelimit", |name: &Algorithm| name.0.clone(), {
-        default_algorithm: "TAILDROP",
-    });
-    assert_settings!(ratelimit, "ratelimit", bool::clone, { repl_pipes_auth_check: false, });
-    assert_settings!(ratelimit, "ratelimit", i64::clone, {
-        timer_interval: 10,
-        expire_time: 3600,
-        repl_buffer_threshold: 1400,
-        repl_timer_interval: 10,
-        repl_timer_expire: 10,
-        replicate_pipes_to: 0,
-        accept_pipes_from: 0,
-        accept_pipes_timeout: 10,
-        window_size: 10,
-        slot_period: 200,
-    });
+    let manual = Parameters::default().validate().unwrap();
+    assert_eq!(config.ratelimit.unwrap().config, manual);
+}
+
+#[test]
+fn each_parameter_of_ratelimit_is_the_one_of_its_name() {
+    let text = "[ratelimit]\ntimer_interval = 1\nexpire_time = 2\ndefault_algorithm = 'sbt'\n\
+                repl_buffer_threshold = 3\nrepl_timer_interval = 400\nrepl_timer_expire = 5\n\
+                replicate_pipes_to = 6\naccept_pipes_from = 7\naccept_pipes_timeout = 8\n\
+                repl_pipes_auth_check = true\nwindow_size = 9\nslot_period = 90\n";
+    let expected = Parameters {
+        timer_interval: 1,
+        expire_time: 2,
+        default_algorithm: "SBT".into(),
+        repl_buffer_threshold: 3,
+        repl_timer_interval: 400,
+        repl_timer_expire: 5,
+        replicate_pipes_to: 6,
+        accept_pipes_from: 7,
+        accept_pipes_timeout: 8,
+        repl_pipes_auth_check: 1,
+        window_size: 9,
+        slot_period: 90,
+        ..Parameters::default()
+    };
+    let config = parsed(&format!("{LEAST}{text}")).ratelimit.unwrap().config;
+    assert_eq!(config, expected.validate().unwrap());
+}
+
+#[test]
+fn each_name_is_the_one_of_its_key() {
+    for key in TableNames::COLUMN_KEYS.into_iter().chain([TableNames::TABLE_KEY]) {
+        let names = parsed(&format!("{LEAST}{key} = 'other'\n")).clusterer.names;
+        assert_eq!(names, TableNames::new([(key, "other")]).unwrap(), "{key}");
+    }
 }
 
 /// Every key of the table, written with its default or with a value that it must have.
@@ -222,9 +231,9 @@ fn the_nodes_of_the_manual() {
         let listen = config.bin.unwrap().listen.value;
         let addresses: Vec<_> = listen.iter().map(|listener| listener.value.to_string()).collect();
         assert_eq!(addresses, [address]);
-        let ratelimit = config.ratelimit.unwrap();
-        assert_eq!(ratelimit.replicate_pipes_to.value, 1);
-        assert_eq!(ratelimit.accept_pipes_from.value, 1);
-        assert_eq!(ratelimit.accept_pipes_timeout.value, 5);
+        let ratelimit = config.ratelimit.unwrap().config;
+        assert_eq!(ratelimit.replicate_to().map(ClusterId::get), Some(1));
+        assert_eq!(ratelimit.accept_from().map(ClusterId::get), Some(1));
+        assert_eq!(ratelimit.accept_timeout(), Duration::from_secs(5));
     }
 }

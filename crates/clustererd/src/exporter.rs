@@ -1,0 +1,37 @@
+//! The Prometheus exporter: the recorder that the crates' metrics go to.
+
+use anyhow::{Context as _, Result};
+use metrics_exporter_prometheus::{ExporterFuture, PrometheusBuilder, PrometheusRecorder};
+use std::net::SocketAddr;
+
+/// An exporter whose address is bound, and which does not record yet.
+pub(crate) struct Exporter {
+    recorder: PrometheusRecorder,
+    serve: ExporterFuture,
+}
+
+impl Exporter {
+    /// To be called on a tokio runtime.
+    pub(crate) fn bind(address: SocketAddr) -> Result<Self> {
+        let builder = PrometheusBuilder::new().with_http_listener(address);
+        let (recorder, serve) =
+            builder.build().with_context(|| format!("cannot listen on {address}"))?;
+        Ok(Self { recorder, serve })
+    }
+
+    /// Records from now on, and answers scrapes.
+    pub(crate) fn install(self) -> Result<()> {
+        metrics::set_global_recorder(self.recorder)
+            .ok()
+            .context("another metrics recorder is installed")?;
+        clusterer::describe_metrics();
+        clusterer_net::describe_metrics();
+        let serve = self.serve;
+        tokio::spawn(async move {
+            if serve.await.is_err() {
+                tracing::error!("the metrics exporter has ended");
+            }
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! From a configuration to a running node, and to its end.
+
+use crate::config::{Clusterer, Config, ConfigError, Fifo};
+use crate::exporter::Exporter;
+use anyhow::{Context as _, Result, anyhow};
+use clusterer::{Cluster, Dialect, ListenerConfig, MachineId, NodeStore, StartError};
+use clusterer_db::Options;
+use clusterer_mi::{CommandTable, FifoConfig, FifoHandle, FifoServer, uptime, version};
+use clusterer_ratelimit::{RateLimit, Running, bin_status_command, mi_commands};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How long what is still running may take once everything was told to end.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How it ended, when it did not end well.
+pub(crate) enum Failure {
+    /// Nothing was started: the configuration, the database or an address is to be mended first.
+    Start(String),
+    /// It had started.
+    Run(anyhow::Error),
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Start(error.to_string())
+    }
+}
+
+/// Runs a node until a signal ends it.
+pub(crate) fn run(config: Config) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Run(error.into()))?;
+    let outcome = runtime.block_on(async {
+        let node = Node::start(config).await?;
+        node.run().await.map_err(Failure::Run)
+    });
+    runtime.shutdown_timeout(GRACE);
+    outcome
+}
+
+/// Everything that runs.
+struct Node {
+    cluster: Cluster,
+    fifo: Option<FifoHandle>,
+    ratelimit: Option<Running>,
+    signals: Signals,
+}
+
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Node {
+    /// Starts in an order in which whatever can be wrong is found before anything is seen from outside.
+    async fn start(config: Config) -> Result<Self, Failure> {
+        let signals = Signals::catch().map_err(Failure::Run)?;
+        if let Some(metrics) = &config.metrics {
+            let exporter = Exporter::bind(metrics.listen.value.0)
+                .map_err(|error| metrics.listen.error(format_args!("{error:#}")))?;
+            exporter.install().map_err(Failure::Run)?;
+        }
+        let own = server_id(&config.clusterer)?;
+        let store = open_store(&config.clusterer).await?;
+        let fifo = config.fifo.as_ref().map(bind_fifo).transpose()?;
+        let cluster = start_cluster(&config, own, store).await?;
+        let ratelimit = config
+            .ratelimit
+            .as_ref()
+            .map(|section| RateLimit::new(section.config.clone(), cluster.now()));
+        let running = match &ratelimit {
+            Some(module) => Some(start_ratelimit(module, &cluster).await?),
+            None => None,
+        };
+        let table = commands(&cluster, ratelimit.as_ref()).map_err(Failure::Run)?;
+        let fifo = match fifo {
+            Some(fifo) => Some(fifo.serve(table).map_err(|error| Failure::Run(error.into()))?),
+            None => None,
+        };
+        tracing::info!(server_id = %own, listen = ?cluster.local_addresses(), "running");
+        Ok(Self { cluster, fifo, ratelimit: running, signals })
+    }
+
+    /// Obeys signals until one ends it.
+    async fn run(mut self) -> Result<()> {
+        loop {
+            tokio::select! {
+                _ = self.signals.hangup.recv() => self.reload().await,
+                _ = self.signals.interrupt.recv() => break,
+                _ = self.signals.terminate.recv() => break,
+            }
+        }
+        tracing::info!("ending");
+        // First nobody asks for anything more, then what is queued goes out.
+        if let Some(fifo) = self.fifo {
+            fifo.shutdown().await;
+        }
+        if let Some(ratelimit) = self.ratelimit {
+            ratelimit.stop().await;
+        }
+        self.cluster.shutdown().await;
+        tracing::info!("ended");
+        Ok(())
+    }
+
+    async fn reload(&self) {
+        // The engine logs how it went, and why not.
+        let _ = self.cluster.reload().await;
+    }
+}
+
+impl Signals {
+    fn catch() -> Result<Self> {
+        let catch = |kind| signal(kind).context("signals cannot be caught");
+        Ok(Self {
+            hangup: catch(SignalKind::hangup())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            terminate: catch(SignalKind::terminate())?,
+        })
+    }
+}
+
+fn server_id(config: &Clusterer) -> Result<MachineId, Failure> {
+    let id = i32::try_from(config.server_id.value).ok().and_then(MachineId::new);
+    id.ok_or_else(|| config.server_id.error("expected 1 to 2147483647").into())
+}
+
+async fn open_store(config: &Clusterer) -> Result<Arc<dyn NodeStore>, Failure> {
+    let patience = config.db_connect_timeout.value;
+    let options = Options::default().names(config.names.clone()).lock_timeout(patience / 2);
+    let store = clusterer_db::open(&config.db_url.value, &options)
+        .await
+        .map_err(|error| config.db_url.error(error))?;
+    Ok(store.into())
+}
+
+fn bind_fifo(section: &Fifo) -> Result<FifoServer, Failure> {
+    let mut config = FifoConfig::new(&section.fifo_name.value.0);
+    config.mode = section.fifo_mode.value;
+    config.user = section.fifo_user.value.as_ref().map(ToString::to_string);
+    config.group = section.fifo_group.value.as_ref().map(ToString::to_string);
+    config.reply_dir.clone_from(&section.reply_dir.value.0);
+    FifoServer::bind(config).map_err(|error| section.fifo_name.error(error).into())
+}
+
+async fn start_cluster(
+    config: &Config,
+    own: MachineId,
+    store: Arc<dyn NodeStore>,
+) -> Result<Cluster, Failure> {
+    let Clusterer { ping_interval, ping_timeout, persistent_mode, db_connect_timeout, .. } =
+        &config.clusterer;
+    let places = config.bin.iter().flat_map(|bin| &bin.listen.value);
+    let listeners = places
+        .clone()
+        .map(|listen| ListenerConfig { address: listen.value, dialect: Dialect::V22 })
+        .collect();
+    let started = Cluster::builder(own, store)
+        .listen(listeners)
+        .pings(ping_interval.value, ping_timeout.value)
+        .persistent(persistent_mode.value)
+        .store_patience(db_connect_timeout.value)
+        .start()
+        .await;
+    started.map_err(|error| match error {
+        StartError::Bind(error) => {
+            let place = places.clone().find(|listen| listen.value == error.address);
+            place.map_or_else(
+                || Failure::Start(error.to_string()),
+                |listen| listen.error(&error).into(),
+            )
+        }
+        StartError::Store(error) => config.clusterer.db_url.error(error).into(),
+        other => Failure::Run(anyhow!(other)),
+    })
+}
+
+async fn start_ratelimit(module: &RateLimit, cluster: &Cluster) -> Result<Running, Failure> {
+    module.start(cluster).await.map_err(|error| Failure::Run(error.into()))
+}
+
+/// The MI commands, in the order in which `which` lists them.
+fn commands(cluster: &Cluster, ratelimit: Option<&RateLimit>) -> Result<Arc<CommandTable>> {
+    let mut table = CommandTable::new();
+    table.add(uptime())?;
+    table.add(version(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")))?;
+    for command in clusterer::mi::commands(cluster) {
+        table.add(command)?;
+    }
+    if let Some(ratelimit) = ratelimit {
+        let clock = cluster.clock();
+        for command in mi_commands(ratelimit, move || clock.now()) {
+            table.add(command)?;
+        }
+        table.add(bin_status_command(ratelimit, cluster))?;
+    }
+    Ok(Arc::new(table))
+}
