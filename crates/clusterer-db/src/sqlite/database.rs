@@ -1,7 +1,7 @@
 //! The file: how it is opened, and what its errors mean to whoever runs the program.
 
 use crate::{DbUrl, Options, TableNames};
-use clusterer_node::StoreError;
+use clusterer_node::{Column, StoreError};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use std::fs;
@@ -91,7 +91,18 @@ impl Database {
 
     /// The command that makes what is missing.
     pub(super) fn init_advice(&self) -> String {
-        format!("create it with `clustererctl db init --db-url '{}'`", self.url)
+        let names = self.names();
+        let mut command = format!("clustererctl db init --db-url '{}'", self.url);
+        if names.table() != TableNames::default().table() {
+            command += &format!(" --db-table {}", names.table());
+        }
+        for column in Column::ALL {
+            let name = names.column(column);
+            if name != column.name() {
+                command += &format!(" --column {}={name}", TableNames::key(column));
+            }
+        }
+        format!("create it with `{command}`")
     }
 
     pub(super) fn refused(&self, why: &str) -> StoreError {

@@ -96,6 +96,16 @@ fn a_table_made_by_others_is_accepted_as_it_is() {
 }
 
 #[test]
+fn the_advice_makes_the_table_that_is_looked_for() {
+    let fixture = Fixture::named(&[("url_col", "address"), ("db_table", "nodes")]);
+    assert_eq!(
+        fixture.plain(&fixture.open_error()),
+        "sqlite:DIR/cluster.db: there is no such file: create it with `clustererctl db init --db-url \
+         'sqlite:DIR/cluster.db' --db-table nodes --column url_col=address`"
+    );
+}
+
+#[test]
 fn what_is_no_such_table_says_what_to_do() {
     const CREATE: &str = "create it with `clustererctl db init --db-url 'sqlite:DIR/cluster.db'`";
     let cases = [
