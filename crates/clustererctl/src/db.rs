@@ -71,14 +71,14 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Database {
-    /// The database, as db_url in the daemon's configuration: sqlite:PATH
+    /// The database, as `db_url` in the daemon's configuration: sqlite:PATH
     // Not parsed by clap, which would print it, and its password, when it is wrong.
     #[arg(long, value_name = "URL")]
     db_url: String,
     /// The name of the table, if it is not clusterer
     #[arg(long, value_name = "NAME")]
     db_table: Option<String>,
-    /// The name of a column by its configuration key, such as url_col=address; may be repeated
+    /// The name of a column by its configuration key, such as `url_col=address`; may be repeated
     #[arg(long, value_name = "KEY=NAME", value_parser = column)]
     column: Vec<(String, String)>,
 }

@@ -21,10 +21,10 @@ const VARIABLE: &str = "CLUSTERERCTL_MI";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Where the daemon takes commands: its fifo_name
+    /// Where the daemon takes commands: its `fifo_name`
     #[arg(long, value_name = "fifo:PATH")]
     mi: Option<String>,
-    /// The daemon's reply_dir [default: /tmp/]
+    /// The daemon's `reply_dir` [default: /tmp/]
     #[arg(long, value_name = "DIR")]
     reply_dir: Option<PathBuf>,
     /// How long to wait for the answer [default: 35]
@@ -76,7 +76,8 @@ pub(crate) fn run(args: &Args, words: &[String]) -> anyhow::Result<ExitCode> {
     };
     let fifo = args.fifo()?;
     let params: Vec<&str> = params.iter().map(String::as_str).collect();
-    let reply = call(&fifo, &args.reply_dir(), command, &params, args.timeout()).map_err(failure)?;
+    let reply =
+        call(&fifo, &args.reply_dir(), command, &params, args.timeout()).map_err(failure)?;
     let answer = TextAnswer::parse(&reply).map_err(Failure::unreachable)?;
 
     let mut out = BufWriter::new(io::stdout().lock());
