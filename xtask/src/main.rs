@@ -6,40 +6,62 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks on its terminal")]
 
 mod ci;
+mod demo;
 mod embed;
 mod shell;
 mod skips;
 mod test;
 mod tidy;
 
+use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-mod flags {
-    xflags::xflags! {
-        /// The repository's chores.
-        cmd xtask {
-            /// Everything that must hold before a change lands; the others in a row.
-            cmd ci {}
-            /// Build the projects of tests/embed: every library stands alone, default features off.
-            cmd embed {}
-            /// Build the programs, run every test and doctest, list what was skipped.
-            cmd test {
-                /// Fail on a skip that is not listed in xtask/allowed-skips.txt.
-                optional --ci
-            }
-            /// Check the layering of the crates and what reviewers would forget.
-            cmd tidy {}
-        }
-    }
+/// The repository's chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Everything that must hold before a change lands; the others in a row
+    Ci,
+    /// Three nodes on loopback: replicate, kill one, see it come back
+    Demo {
+        /// Make a step fail, to see that it is noticed: start, replicate, list, kill, restart
+        #[arg(long = "break", value_name = "STEP")]
+        broken: Option<demo::Step>,
+        /// Do not build the programs first
+        #[arg(long)]
+        built: bool,
+        /// Keep the cluster up until Ctrl-C, and say where to look
+        #[arg(long)]
+        stay: bool,
+    },
+    /// Build the projects of tests/embed: every library stands alone, default features off
+    Embed,
+    /// Build the programs, run every test and doctest, list what was skipped
+    Test {
+        /// Fail on a skip that is not listed in xtask/allowed-skips.txt
+        #[arg(long)]
+        ci: bool,
+    },
+    /// Check the layering of the crates and what reviewers would forget
+    Tidy,
 }
 
 fn main() -> ExitCode {
     let root = shell::repository();
-    let done = match flags::Xtask::from_env_or_exit().subcommand {
-        flags::XtaskCmd::Ci(_) => ci::run(&root),
-        flags::XtaskCmd::Embed(_) => embed::run(&root),
-        flags::XtaskCmd::Test(flags) => test::run(&root, flags.ci),
-        flags::XtaskCmd::Tidy(_) => tidy::run(&root),
+    let done = match Cli::parse().chore {
+        Chore::Ci => ci::run(&root),
+        Chore::Demo { broken, built, stay } => {
+            demo::run(&root, &demo::Options { broken, built, stay })
+        }
+        Chore::Embed => embed::run(&root),
+        Chore::Test { ci } => test::run(&root, ci),
+        Chore::Tidy => tidy::run(&root),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

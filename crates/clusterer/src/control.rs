@@ -274,12 +274,15 @@ fn reply<T: Send + 'static>(to: oneshot::Sender<T>, value: T) -> Answer {
 fn log(transition: &Transition) {
     let Transition { node, from, to, cause } = transition;
     if from.state() == to.state() && from.reachability == to.reachability {
-        tracing::debug!(%node, no_tries = to.no_tries, cause = cause.name(), "failed again");
+        let (cluster_id, machine_id) = (node.cluster.get(), node.machine.get());
+        let no_tries = to.no_tries;
+        tracing::debug!(cluster_id, machine_id, no_tries, cause = cause.name(), "failed again");
         return;
     }
     metric::transition(cause.name());
     tracing::info!(
-        %node,
+        cluster_id = node.cluster.get(),
+        machine_id = node.machine.get(),
         from = %from.state(),
         to = %to.state(),
         reachability = ?to.reachability,
@@ -293,7 +296,12 @@ fn notify(notice: &Notice) {
     let Notice { registration, module, event } = notice;
     if let ModuleEvent::Timeout(node) = event {
         metric::module_timeout();
-        tracing::warn!(module = registration.name, %node, "silent for longer than its timeout");
+        tracing::warn!(
+            module = registration.name,
+            cluster_id = node.cluster.get(),
+            machine_id = node.machine.get(),
+            "silent for longer than its timeout"
+        );
     }
     guarded("on_event", || module.on_event(*event));
 }

@@ -1,0 +1,31 @@
+//! `cargo xtask demo`: it succeeds only when every step was observed.
+
+use anyhow::Result;
+use clusterer_tests::program;
+use std::process::{Command, Output};
+
+fn demo(more: &[&str]) -> Result<Output> {
+    Ok(Command::new(program("xtask")?).args(["demo", "--built"]).args(more).output()?)
+}
+
+#[test]
+fn every_step_is_observed() -> Result<()> {
+    let output = demo(&[])?;
+    let text = String::from_utf8(output.stdout)?;
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    for step in ["start", "replicate", "list", "kill", "restart", "clean up"] {
+        assert!(text.contains(&format!("] {step:<10} ")), "{step} is in:\n{text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_step_that_is_not_observed_fails_and_is_named() -> Result<()> {
+    for step in ["start", "replicate", "list", "kill", "restart"] {
+        let output = demo(&["--break", step])?;
+        let errors = String::from_utf8(output.stderr)?;
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(errors.contains(&format!("step {step} was not observed")), "{errors}");
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! The programs as their users run them: processes, sockets, a database, signals.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod bad_bytes;
+mod bad_config;
+mod demo;
+mod lifecycle;
+mod manual;
+mod membership;
+mod metrics;
+mod mi;
+mod replay;

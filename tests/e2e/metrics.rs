@@ -1,0 +1,56 @@
+//! The Prometheus exporter.
+
+use crate::manual::RATELIMIT;
+use anyhow::{Context as _, Result};
+use clusterer_tests::{Lab, PATIENCE, free_address, wait_for};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+fn scrape(address: SocketAddr) -> Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let (head, body) = text.split_once("\r\n\r\n").context("an HTTP response")?;
+    anyhow::ensure!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    Ok(body.to_owned())
+}
+
+/// The value of a series, or 0 if there is none.
+fn value(text: &str, series: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    line.and_then(|value| value.parse().ok()).unwrap_or_default()
+}
+
+#[test]
+fn the_exporter_shows_traffic_states_and_drops() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(2)?;
+    let exporter = free_address()?;
+    let more = format!("{RATELIMIT}\n[metrics]\nlisten = \"{exporter}\"\n");
+    let a = lab.start(1, &lab.config(1, at[0], &more))?;
+    let b = lab.start(2, &lab.config(2, at[1], RATELIMIT))?;
+    a.wait_state(2, 1)?;
+    b.wait_state(1, 1)?;
+    wait_for("packets go in and out", PATIENCE, || {
+        let text = scrape(exporter)?;
+        let flows = ["clusterer_bin_packets_received_total", "clusterer_bin_packets_sent_total"];
+        Ok(flows.iter().all(|flow| value(&text, flow) > 0.0).then_some(()))
+    })?;
+    let state = |state| {
+        format!("clusterer_node_state{{cluster_id=\"1\",machine_id=\"2\",state=\"{state}\"}}")
+    };
+    let text = scrape(exporter)?;
+    assert_eq!((value(&text, &state(1)), value(&text, &state(2))), (1.0, 0.0), "{text}");
+
+    let mut stranger = TcpStream::connect(at[0])?;
+    stranger.write_all(b"this is no packet at all")?;
+    wait_for("the framing error is counted", PATIENCE, || {
+        let text = scrape(exporter)?;
+        Ok((value(&text, "clusterer_bin_dropped_total{reason=\"framing\"}") >= 1.0).then_some(()))
+    })?;
+    drop(b);
+    wait_for("the peer's state changes", PATIENCE, || {
+        Ok((value(&scrape(exporter)?, &state(2)) == 1.0).then_some(()))
+    })
+}

@@ -1,0 +1,133 @@
+//! The management interface of a daemon: the transcripts of 2.2's FIFO, where the case applies.
+
+use crate::manual::RATELIMIT;
+use anyhow::Result;
+use clusterer_tests::{Lab, NodeRow, free_address};
+use std::net::TcpListener;
+
+/// A row as it is in the transcript `list_many`: another URL than where anybody listens.
+fn row(cluster: i32, machine: i32, url: &str, description: &str) -> NodeRow {
+    let address = "127.0.0.1:1".parse().unwrap();
+    NodeRow {
+        url: url.into(),
+        description: description.into(),
+        ..NodeRow::new(cluster, machine, address)
+    }
+}
+
+#[test]
+fn set_status_answers_as_2_2_does() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(2)?;
+    let _peer = TcpListener::bind(at[1])?;
+    let node = lab.start(1, &lab.config(1, at[0], ""))?;
+    let set = |params: &[&str]| node.mi_text("clusterer_set_status", params);
+    assert_eq!(set(&["1", "2", "0", "bin"])?, "200 OK\n\n");
+    assert_eq!(node.state_of(2)?, 0);
+    assert_eq!(set(&["1", "2", "1", "BIN"])?, "200 OK\n\n");
+    assert_eq!(node.state_of(2)?, 1);
+    assert_eq!(set(&["1", "2", "2", "bin"])?, "400 Bad parameter\n\n");
+    assert_eq!(set(&["1", "2", "0"])?, "400 Bad parameter\n\n");
+    assert_eq!(set(&[])?, "400 Too few or too many arguments\n\n");
+    assert_eq!(set(&["1", "99", "0", "bin"])?, "200 OK\n\n");
+    assert_eq!(set(&["4294967297", "2", "0", "bin"])?, "400 Bad parameter\n\n");
+    assert_eq!(node.state_of(2)?, 1, "a cluster id past 32 bits changes nobody");
+    Ok(())
+}
+
+#[test]
+fn clusters_protocols_and_nodes_are_listed_in_reverse_order_of_the_database() -> Result<()> {
+    let lab = Lab::new()?;
+    let own = free_address()?;
+    lab.add(&NodeRow::new(1, 1, own))?;
+    for row in [
+        row(1, 2, "bin:127.0.0.2:5566", "node B"),
+        row(1, 3, "bin:127.0.0.3:5566", "three"),
+        row(1, 4, "127.0.0.4:5599", "no proto"),
+        row(1, 5, "bin:127.0.0.5", "no port"),
+        row(2, 1, &format!("bin:{own}"), "own"),
+        row(2, 6, "BIN:localhost:5566", "host name"),
+        row(1, 8, "udp:127.0.0.8:5060", "udp"),
+    ] {
+        lab.add(&row)?;
+    }
+    let node = lab.start(1, &lab.config(1, own, ""))?;
+    let lines = node.mi_ok("clusterer_list", &["an argument is ignored"])?;
+    let order: Vec<&str> =
+        lines.iter().map(|line| line.split(" DB_ID").next().unwrap_or_default().trim()).collect();
+    assert_eq!(
+        order,
+        [
+            "Cluster:: 2",
+            "Server:: 6",
+            "Cluster:: 1",
+            "Server:: 8",
+            "Server:: 4",
+            "Server:: 5",
+            "Server:: 3",
+            "Server:: 2"
+        ]
+    );
+    assert_eq!(
+        lines[4],
+        "\tServer:: 4 DB_ID=4 URL=127.0.0.4:5599 State=1 Last_failed_attempt=0 \
+         Max_failed_attempts=3 no_tries=0 Seconds_until_enabling=30 Description=no proto"
+    );
+    Ok(())
+}
+
+#[test]
+fn pipes_are_checked_listed_and_reset() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(1)?;
+    let node = lab.start(1, &lab.config(1, at[0], RATELIMIT))?;
+    assert_eq!(node.mi_text("rl_list", &[])?, "200 OK\nPIPE::  drop_rate=0\n\n");
+    node.mi_ok("rl_check", &["p1", "100"])?;
+    node.mi_ok("rl_check", &["p2", "10", "sbt"])?;
+    let listed = node.mi_text("rl_list", &["p1"])?;
+    assert!(
+        listed.starts_with("200 OK\nPIPE::  id=p1 algorithm=TAILDROP limit=100 counter="),
+        "{listed}"
+    );
+    assert_eq!(node.mi_text("rl_list", &["none"])?, "500 command 'rl_list' failed\n");
+    assert_eq!(node.mi_text("rl_reset_pipe", &["p1"])?, "200 OK\n\n");
+    assert_eq!(node.mi_text("rl_reset_pipe", &["none"])?, "400 Bad parameter\n\n");
+    assert_eq!(node.mi_text("rl_reset_pipe", &[])?, "400 Too few or too many arguments\n\n");
+    assert_eq!(node.mi("rl_check", &["p3", "100", "feedback"])?.code, 400);
+    assert_eq!(node.mi("rl_check", &["p1", "-1"])?.code, 400);
+    Ok(())
+}
+
+#[test]
+fn what_every_opensips_has() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(1)?;
+    let node = lab.start(1, &lab.config(1, at[0], RATELIMIT))?;
+    let names = node.mi_ok("which", &[])?;
+    for name in [
+        "clusterer_list",
+        "clusterer_reload",
+        "clusterer_set_status",
+        "rl_list",
+        "rl_reset_pipe",
+        "rl_bin_status",
+        "rl_check",
+        "which",
+        "uptime",
+        "version",
+    ] {
+        assert!(names.iter().any(|known| known == name), "{name} is in {names:?}");
+    }
+    let uptime = node.mi_ok("uptime", &[])?;
+    assert!(uptime[0].starts_with("Now:: "), "{uptime:?}");
+    assert!(uptime[2].starts_with("Up time:: ") && uptime[2].ends_with(" [sec]"), "{uptime:?}");
+    let version = node.mi_ok("version", &[])?;
+    assert!(version[0].starts_with("Server:: clustererd ("), "{version:?}");
+    assert_eq!(node.mi_text("no_such_cmd", &[])?, "500 command 'no_such_cmd' not available\n");
+    Ok(())
+}
+
+#[test]
+fn without_a_section_the_module_and_its_commands_are_off() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(1)?;
+    let node = lab.start(1, &lab.config(1, at[0], ""))?;
+    assert_eq!(node.mi_text("rl_list", &[])?, "500 command 'rl_list' not available\n");
+    Ok(())
+}
