@@ -44,3 +44,4 @@ pub use crate::core::{Core, StatusError};
 pub use crate::ping::{PING, PONG, ping, pong};
 pub use crate::settings::Settings;
 pub use crate::view::{Admission, ClusterView, NodeView, View};
+pub use clusterer_probe::{Cause, Transition};
