@@ -54,6 +54,7 @@ extern crate std;
 mod action;
 mod link;
 mod prober;
+mod schedule;
 mod transition;
 
 pub use action::{Action, Cause, Transition};

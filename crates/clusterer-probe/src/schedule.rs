@@ -1,0 +1,176 @@
+//! When a link is dialled, pinged, judged and left alone.
+
+use crate::link::{Link, Peer};
+use crate::prober::{Prober, Timer};
+use crate::transition::Event;
+use crate::{Action, Cause};
+use alloc::vec::Vec;
+use clusterer_node::{
+    AdminState, Availability, LinkFailure, LinkId, LinkState, Moment, NodeKey, Now, Reachability,
+};
+
+impl Prober {
+    /// Gives a node the link to its peer, the one it has if that leads there.
+    pub(crate) fn attach(
+        &mut self,
+        node: NodeKey,
+        peer: Option<Peer>,
+        kept: Option<LinkId>,
+        out: &mut Vec<Action>,
+    ) -> Option<LinkId> {
+        if let Some(kept) = kept {
+            if self.links.get(kept).map(|link| link.peer) == peer {
+                return Some(kept);
+            }
+            self.detach(node, kept, out);
+        }
+        let (machine, address) = peer?;
+        let id = self.links.find((machine, address)).unwrap_or_else(|| {
+            let link = self.links.add((machine, address));
+            out.push(Action::Open { link, machine, address });
+            link
+        });
+        if let Some(link) = self.links.get_mut(id) {
+            link.nodes.push(node);
+        }
+        Some(id)
+    }
+
+    pub(crate) fn detach(&mut self, node: NodeKey, id: LinkId, out: &mut Vec<Action>) {
+        let Some(link) = self.links.get_mut(id) else { return };
+        link.nodes.retain(|&user| user != node);
+        if link.nodes.is_empty() {
+            self.timers.clear(Timer::Answer(id));
+            self.timers.clear(Timer::Attempt(id));
+            self.links.remove(id);
+            out.push(Action::Close(id));
+        }
+    }
+
+    /// Whether a link is needed, by any of its nodes.
+    fn wanted(&self, link: &Link) -> bool {
+        link.nodes.iter().filter_map(|node| self.nodes.get(node)).any(|probed| {
+            let Availability { admin, reachability, .. } = probed.availability;
+            admin == AdminState::Enabled && reachability != Reachability::Disabled
+        })
+    }
+
+    /// Brings a link in line with what its nodes need. `urgent`: now, not when it is its turn.
+    pub(crate) fn settle(&mut self, now: Moment, id: LinkId, urgent: bool, out: &mut Vec<Action>) {
+        let Some(link) = self.links.get(id) else { return };
+        if !self.wanted(link) {
+            self.rest(id, out);
+        } else if urgent || self.timers.get(Timer::Attempt(id)).is_none() {
+            self.attempt(now, id, out);
+        }
+    }
+
+    /// Dials, or pings on an open connection that has no ping in flight.
+    pub(crate) fn attempt(&mut self, now: Moment, id: LinkId, out: &mut Vec<Action>) {
+        let Some(link) = self.links.get_mut(id) else { return };
+        self.timers.set(Timer::Attempt(id), now.after(self.settings.ping_interval));
+        match link.state {
+            LinkState::Idle => {
+                link.state = LinkState::Dialling;
+                out.push(Action::Dial(id));
+            }
+            LinkState::Open if link.in_flight.is_none() => {
+                self.nonce = self.nonce.wrapping_add(1);
+                link.in_flight = Some(self.nonce);
+                out.push(Action::Ping { link: id, nonce: self.nonce });
+            }
+            _ => return,
+        }
+        link.last_attempt = Some(now);
+        self.timers.set(Timer::Answer(id), now.after(self.settings.ping_timeout));
+    }
+
+    /// The time for an answer is over.
+    pub(crate) fn judge(&mut self, now: Now, id: LinkId, out: &mut Vec<Action>) {
+        let Some(link) = self.links.get_mut(id) else { return };
+        match link.state {
+            LinkState::Dialling => {
+                link.state = LinkState::Idle;
+                out.push(Action::Hangup(id));
+                self.failed(now, id, Cause::LinkFailed(LinkFailure::TimedOut), out);
+            }
+            LinkState::Open if link.in_flight.take().is_some() => {
+                // The connection stays: a peer that stood still answers on it when it goes on, and
+                // unacknowledged data breaks it if there is nobody.
+                if link.answers {
+                    self.failed(now, id, Cause::NoPong, out);
+                } else {
+                    self.apply_to_link(now, id, Event::Success, Cause::Success, out);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The connection is gone, by the peer's doing.
+    pub(crate) fn lost(&mut self, id: LinkId) {
+        self.timers.clear(Timer::Answer(id));
+        if let Some(link) = self.links.get_mut(id) {
+            link.state = LinkState::Idle;
+            link.in_flight = None;
+            link.answers = false;
+        }
+    }
+
+    /// Dials a connection again that was closed in order: at once, but not more than once an interval.
+    pub(crate) fn reconnect(&mut self, now: Moment, id: LinkId, out: &mut Vec<Action>) {
+        let Some(link) = self.links.get_mut(id) else { return };
+        let earliest = link.last_reconnect.map(|last| last.after(self.settings.ping_interval));
+        match earliest.filter(|&earliest| earliest > now) {
+            Some(earliest) => self.timers.set(Timer::Attempt(id), earliest),
+            None => {
+                link.last_reconnect = Some(now);
+                self.attempt(now, id, out);
+            }
+        }
+    }
+
+    /// A failure of the link is one of each of its nodes. A node that was up until now is tried again at
+    /// once, the others when it is their turn.
+    pub(crate) fn failed(&mut self, now: Now, id: LinkId, cause: Cause, out: &mut Vec<Action>) {
+        let fresh = self.apply_to_link(now, id, Event::Failure(now.unix), cause, out);
+        let Some(link) = self.links.get(id) else { return };
+        if !self.wanted(link) {
+            self.rest(id, out);
+        } else if fresh {
+            self.attempt(now.mono, id, out);
+        } else {
+            let turn = link.last_attempt.map(|last| last.after(self.settings.ping_interval));
+            self.timers.set(Timer::Attempt(id), turn.unwrap_or(now.mono).max(now.mono));
+        }
+    }
+
+    /// Nobody needs the link now.
+    fn rest(&mut self, id: LinkId, out: &mut Vec<Action>) {
+        self.timers.clear(Timer::Answer(id));
+        self.timers.clear(Timer::Attempt(id));
+        let Some(link) = self.links.get_mut(id) else { return };
+        link.in_flight = None;
+        if link.state != LinkState::Idle {
+            link.state = LinkState::Idle;
+            out.push(Action::Hangup(id));
+        }
+    }
+
+    /// This process stood still: what is late may have been answered in time. Each peer gets one fresh
+    /// ping, each connect its whole time again.
+    pub(crate) fn forgive(&mut self, now: Moment, out: &mut Vec<Action>) {
+        let links: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
+        for id in links {
+            if self.timers.get(Timer::Answer(id)).is_none() {
+                continue;
+            }
+            self.timers.set(Timer::Answer(id), now.after(self.settings.ping_timeout));
+            if let Some(link) = self.links.get_mut(id)
+                && link.in_flight.take().is_some()
+            {
+                self.attempt(now, id, out);
+            }
+        }
+    }
+}
