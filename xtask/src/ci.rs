@@ -60,7 +60,7 @@ fn licences(root: &Path) -> Result<Outcome> {
     if !installed {
         return Ok(Outcome::Skipped("cargo-deny is not installed"));
     }
-    run_command(&mut cargo(root, "deny check")).map(passed)
+    run_command(&mut cargo(root, "deny check bans licenses sources")).map(passed)
 }
 
 /// The README's command, letter by letter, so that it cannot rot.
