@@ -224,7 +224,7 @@ fn a_wrong_url_is_told_without_its_password() {
     check(
         "oracle://scott:tiger@db/x",
         expect![[r#"
-            clustererctl: --db-url: unknown database "oracle" (this build works with sqlite:PATH)
+            clustererctl: --db-url: unknown kind of database (this build works with sqlite:PATH)
         "#]],
     );
     check(
