@@ -3,7 +3,7 @@
 
 use crate::shell::{cargo, run as run_command};
 use anyhow::{Context as _, Result, anyhow, ensure};
-use clusterer_tests::{Daemon, Lab, NodeRow, free_address, wait_showing};
+use clusterer_tests::{Daemon, Lab, NodeRow, free_address, program, wait_showing};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -94,7 +94,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         show(&demo, &mut nodes).with_context(|| format!("step {step} was not observed"))?;
     }
     if options.stay {
-        demo.stay(&nodes);
+        demo.stay(&nodes)?;
     }
     let directory = nodes.lab.path().to_owned();
     drop(nodes);
@@ -246,20 +246,21 @@ impl Demo {
         Ok(())
     }
 
-    fn stay(&self, nodes: &Nodes) {
+    fn stay(&self, nodes: &Nodes) -> Result<()> {
+        let ctl = program("clustererctl")?;
+        let ctl = ctl.display();
         self.say("stay", "the cluster stays up until Ctrl-C; look here:");
         for daemon in &nodes.daemons {
             let fifo = daemon.fifo().display();
             let replies = nodes.lab.reply_dir();
             let replies = replies.display();
-            self.show(&format!(
-                "clustererctl --mi fifo:{fifo} --reply-dir {replies} clusterer_list"
-            ));
+            self.show(&format!("{ctl} --mi fifo:{fifo} --reply-dir {replies} clusterer_list"));
         }
         self.show(&format!("logs and configurations: {}", nodes.lab.path().display()));
         while !self.interrupted.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(50));
         }
+        Ok(())
     }
 
     /// Waits for something to be observed, and says every second that it still does.
