@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use clusterer_node::{
     AdminState, Availability, Change, ClusterId, DbId, LinkState, MachineId, Moment, Node, NodeKey,
-    Now, Protocol, StoredStatus, Table,
+    Now, Protocol, Row, State, StoredStatus, Table,
 };
 use clusterer_probe::{Cause, Prober, Target, Transition, UnknownNode};
 use clusterer_registry::{ClusterModule, Member, Notice, RegisterError, Registration, Registry};
@@ -193,14 +193,46 @@ impl Core {
 
     fn load(&mut self, now: Now, table: &Table, found: &mut Vec<clusterer_probe::Action>) {
         self.table = TableView::new(table);
-        self.persistence.loaded(&self.table.by_key.keys().copied().collect());
-        let targets = table.peers().map(|node| (target(node), stored(node)));
+        // What was changed here while the table was read, or could not be written before, is newer than
+        // what was read. Only an administrator's word replaces an administrator's.
+        let by_key = &self.table.by_key;
+        self.persistence.loaded(|node, by_administrator| {
+            by_key.get(&node).is_some_and(|node| by_administrator || node.row.state != State::Down)
+        });
+        let targets: Vec<(Target, StoredStatus)> =
+            table.peers().map(|node| (self.target(node), self.status(node))).collect();
         self.prober.load(now, targets, found);
         for node in table.peers() {
             self.note_difference(now.mono, node);
         }
         self.registry.load(now.mono, table.peers().map(member));
         self.stale = true;
+    }
+
+    fn target(&self, node: &Node) -> Target {
+        let is_bin = node.row.url.protocol() == Protocol::Bin;
+        Target {
+            node: node.key(),
+            address: is_bin.then_some(node.address),
+            bind: self.bind_for(node.row.machine, node.address.ip()),
+            max_failures: node.row.max_failures(),
+            duration: node.row.duration,
+        }
+    }
+
+    /// The status that a loaded node begins with.
+    fn status(&self, node: &Node) -> StoredStatus {
+        match self.prober.availability(node.key()) {
+            Some(is) if self.persistence.is_dirty(node.key()) => StoredStatus {
+                state: is.state(),
+                no_tries: is.no_tries,
+                last_attempt: is.last_attempt,
+            },
+            _ => {
+                let Row { state, no_tries, last_attempt, .. } = node.row;
+                StoredStatus { state, no_tries, last_attempt }
+            }
+        }
     }
 
     /// A row that means something else than it says (its time of being disabled is over) is dirty.
@@ -239,10 +271,7 @@ impl Core {
                 Found::Close(link) => Action::Close(link),
                 Found::Dial(link) => Action::Dial(link),
                 Found::Hangup(link) => Action::Hangup(link),
-                Found::Open { link, machine, address } => {
-                    let bind = self.bind_for(machine, address.ip());
-                    Action::Open { link, address, bind }
-                }
+                Found::Open { link, address, bind, .. } => Action::Open { link, address, bind },
                 Found::Ping { link, nonce } => Action::Ping { link, nonce },
                 _ => continue,
             });
@@ -293,20 +322,6 @@ impl TableView {
     fn current(&self, prober: &Prober, node: NodeKey) -> Option<(DbId, Availability)> {
         Some((self.by_key.get(&node)?.row.id, *prober.availability(node)?))
     }
-}
-
-fn target(node: &Node) -> Target {
-    Target {
-        node: node.key(),
-        address: (node.row.url.protocol() == Protocol::Bin).then_some(node.address),
-        max_failures: node.row.max_failures(),
-        duration: node.row.duration,
-    }
-}
-
-fn stored(node: &Node) -> StoredStatus {
-    let row = &node.row;
-    StoredStatus { state: row.state, no_tries: row.no_tries, last_attempt: row.last_attempt }
 }
 
 fn member(node: &Node) -> Member {

@@ -1,6 +1,6 @@
 //! Which rows are to be written back, and when.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use clusterer_node::{Availability, Change, DbId, Moment, NodeKey, StoredStatus};
 use core::time::Duration;
@@ -81,12 +81,18 @@ impl Persistence {
         self.due = (!self.dirty.is_empty()).then(|| now.after(self.pause));
     }
 
-    /// The table was loaded: memory is what the database holds, but for what became dirty with it.
-    pub(crate) fn loaded(&mut self, nodes: &BTreeSet<NodeKey>) {
-        self.dirty.retain(|node, _| nodes.contains(node));
+    /// The table was loaded: memory becomes what the database holds, but for what is newer than that.
+    /// `newer` says so of a row, and whether an administrator's decision is among its changes.
+    pub(crate) fn loaded(&mut self, newer: impl Fn(NodeKey, bool) -> bool) {
+        self.dirty.retain(|&node, &mut by_administrator| newer(node, by_administrator));
         if self.dirty.is_empty() {
             self.due = None;
         }
+    }
+
+    /// Whether memory is newer than the database.
+    pub(crate) fn is_dirty(&self, node: NodeKey) -> bool {
+        self.dirty.contains_key(&node)
     }
 }
 

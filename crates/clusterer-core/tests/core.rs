@@ -258,3 +258,51 @@ fn without_persistent_mode_nothing_is_written() {
     assert_eq!(bench.flushes(), Vec::<Vec<Change>>::new());
     assert_eq!(bench.core.take_flush(), None);
 }
+
+#[test]
+fn a_change_of_ones_own_address_is_followed_by_the_links() {
+    let mut bench = Bench::new(false);
+    bench.core = {
+        let mut settings = Settings::default();
+        settings.listeners =
+            ["127.0.0.1:5566", "127.0.0.7:5566"].map(|it| it.parse().unwrap()).into();
+        Core::new(machine(1), settings, 0)
+    };
+    bench.input(Input::Loaded(table(&rows())));
+    bench.actions.clear();
+    let mut moved = rows();
+    moved[0] = row(1, "bin:127.0.0.7:5566", 1);
+    bench.input(Input::Loaded(table(&moved)));
+    let [Action::Close(_), Action::Open { bind, .. }, Action::Dial(_)] = bench.actions[..] else {
+        panic!("{:?}", bench.actions);
+    };
+    assert_eq!(bind, Some(ip(7)));
+}
+
+/// What node 2 is after a reload that finds it in this state, while what it became meanwhile (down if
+/// `by_administrator`, else probing) has not been written.
+fn reloaded(by_administrator: bool, stored: i32) -> State {
+    let mut bench = Bench::new(true);
+    if by_administrator {
+        let Bench { core, now, actions } = &mut bench;
+        core.administer(*now, node(2), Protocol::Bin, AdminState::Down, actions).unwrap();
+    } else {
+        bench.refuse();
+    }
+    let mut rows = rows();
+    rows[1] = row(2, "bin:127.0.0.2:5566", stored);
+    bench.input(Input::Loaded(table(&rows)));
+    let state = bench.view().node(node(2)).unwrap().state();
+    bench.pass(1_000);
+    let written = bench.flushes().concat();
+    assert_eq!(written.first().map_or(State::Down, |change| change.status.state), state);
+    state
+}
+
+#[test]
+fn what_could_not_be_written_yet_survives_a_reload_unless_an_administrator_decided_there() {
+    assert_eq!(reloaded(true, 1), State::Down);
+    assert_eq!(reloaded(true, 0), State::Down);
+    assert_eq!(reloaded(false, 1), State::Probing);
+    assert_eq!(reloaded(false, 0), State::Down);
+}

@@ -1,7 +1,7 @@
 //! What the prober wants done, and what it found.
 
 use clusterer_node::{Availability, LinkFailure, LinkId, MachineId, NodeKey};
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 /// Something to do, or to tell. In order: a `Dial` follows its link's `Open`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Action {
         machine: MachineId,
         /// Where that machine listens.
         address: SocketAddr,
+        /// The address its connections come from; `None` leaves it to the system.
+        bind: Option<IpAddr>,
     },
     /// Send a ping with this nonce on the open connection.
     Ping {

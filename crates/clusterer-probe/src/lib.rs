@@ -23,6 +23,7 @@
 //! let target = Target {
 //!     node,
 //!     address: Some("127.0.0.2:5566".parse().unwrap()),
+//!     bind: None,
 //!     max_failures: 3,
 //!     duration: Duration::from_secs(30),
 //! };

@@ -3,10 +3,15 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use clusterer_node::{LinkId, LinkState, MachineId, Moment, NodeKey};
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 /// What makes two rows share a link.
-pub(crate) type Peer = (MachineId, SocketAddr);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Peer {
+    pub(crate) machine: MachineId,
+    pub(crate) address: SocketAddr,
+    pub(crate) bind: Option<IpAddr>,
+}
 
 /// One outbound connection to a peer, with its pings.
 #[derive(Debug)]

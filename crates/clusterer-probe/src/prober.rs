@@ -1,6 +1,6 @@
 //! The scheduler: which link is dialled or pinged when, and what that says of its nodes.
 
-use crate::link::Links;
+use crate::link::{Links, Peer};
 use crate::transition::{Event, next};
 use crate::{Action, Cause, Transition};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use clusterer_node::{
     Reachability, State, StoredStatus, Timers,
 };
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 /// A deadline that is noticed this much too late means that this process stood still, and nobody else.
@@ -38,6 +38,9 @@ pub struct Target {
     pub node: NodeKey,
     /// Where to dial it; `None` for a node that is listed and never dialled (another protocol).
     pub address: Option<SocketAddr>,
+    /// The address to dial it from; `None` leaves that to the system. Rows with one machine and one
+    /// address share a link if this is the same, too.
+    pub bind: Option<IpAddr>,
     /// Failures in a row that disable it; 0 counts as 1.
     pub max_failures: u32,
     /// How long it stays disabled.
@@ -112,7 +115,8 @@ impl Prober {
             let node = target.node;
             let availability = stored(&target, status, now);
             let old = former.remove(&node);
-            let peer = target.address.map(|address| (node.machine, address));
+            let Target { address, bind, .. } = target;
+            let peer = address.map(|address| Peer { machine: node.machine, address, bind });
             let kept = old.as_ref().and_then(|old| old.link);
             let link = self.attach(node, peer, kept, out);
             if let Some(old) = &old {
@@ -169,7 +173,7 @@ impl Prober {
         out: &mut Vec<Action>,
     ) -> bool {
         let Some(link) = self.links.get_mut(id) else { return false };
-        if link.in_flight != Some(nonce) || link.peer.0 != sender {
+        if link.in_flight != Some(nonce) || link.peer.machine != sender {
             return false;
         }
         link.in_flight = None;

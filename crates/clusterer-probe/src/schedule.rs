@@ -24,10 +24,11 @@ impl Prober {
             }
             self.detach(node, kept, out);
         }
-        let (machine, address) = peer?;
-        let id = self.links.find((machine, address)).unwrap_or_else(|| {
-            let link = self.links.add((machine, address));
-            out.push(Action::Open { link, machine, address });
+        let peer = peer?;
+        let id = self.links.find(peer).unwrap_or_else(|| {
+            let link = self.links.add(peer);
+            let Peer { machine, address, bind } = peer;
+            out.push(Action::Open { link, machine, address, bind });
             link
         });
         if let Some(link) = self.links.get_mut(id) {

@@ -26,6 +26,7 @@ fn target(cluster: i32, machine: i32, max_failures: u32) -> Target {
     Target {
         node: node(cluster, machine),
         address: Some(format!("127.0.0.{machine}:5566").parse().unwrap()),
+        bind: None,
         max_failures,
         duration: Duration::from_secs(8),
     }
