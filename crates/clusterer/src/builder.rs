@@ -7,7 +7,7 @@ use crate::inbox::Inbox;
 use crate::metric::NodeStates;
 use crate::resolve::Loaded;
 use crate::store::{Jobs, load_table};
-use crate::{Cluster, ReloadError, StartError};
+use crate::{Cluster, StartError};
 use arc_swap::ArcSwap;
 use clusterer_core::{Core, Settings};
 use clusterer_net::{Bound, Config, Ingress, ListenerConfig, Net, Transport};
@@ -20,11 +20,14 @@ use std::thread;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Commands that may wait for the control task.
 const COMMANDS: usize = 1024;
 /// From one attempt to reach the store at start to the next.
 const RETRY: Duration = Duration::from_millis(500);
+/// As good as for ever, and short enough to be added to any clock.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Makes a transport of one's own, given the clock and where packets and link events go.
 pub type TransportMaker = Box<
@@ -78,10 +81,11 @@ impl Builder {
         self
     }
 
-    /// How long to try to reach the store at the start: 10 s.
+    /// How long to try to reach the store at the start, and how long each of its calls may take later,
+    /// the last write at a shutdown included: 10 s.
     #[must_use]
     pub fn store_patience(mut self, patience: Duration) -> Self {
-        self.store_patience = patience;
+        self.store_patience = patience.min(LONGEST_PATIENCE);
         self
     }
 
@@ -113,7 +117,7 @@ impl Builder {
         };
         let listeners = bound.as_ref().map(Bound::local_addresses).unwrap_or_default();
         self.settings.listeners = listeners;
-        let loaded = self.load().await?;
+        let loaded = load(&*self.store, &*self.clock, self.own, self.store_patience).await?;
 
         let seed = RandomState::new().hash_one(0_u8).to_le_bytes();
         let seed = i32::from_le_bytes([seed[0], seed[1], seed[2], seed[3]]);
@@ -144,35 +148,14 @@ impl Builder {
             user_timeout,
             inbox,
             commands: received,
-            jobs: Jobs::new(self.store, runtime),
+            jobs: Jobs::new(self.store, runtime, self.store_patience),
+            store_patience: self.store_patience,
             view: view.clone(),
             states: NodeStates::default(),
             reloads: Vec::new(),
         };
         let thread = spawn(control, loaded).await.map_err(StartError::Thread)?;
         Ok(Cluster::new(self.own, view, self.clock, transport, commands, net, thread))
-    }
-
-    /// Loads the table, again and again while the store is away.
-    async fn load(&self) -> Result<Loaded, StartError> {
-        let give_up = tokio::time::Instant::now() + self.store_patience;
-        loop {
-            let attempt = load_table(&*self.store, self.own, self.clock.unix());
-            let error = match tokio::time::timeout_at(give_up, attempt).await {
-                Ok(Ok(loaded)) => return Ok(loaded),
-                Ok(Err(ReloadError::Store(error))) => error,
-                Ok(Err(ReloadError::Stopped)) | Err(_) => StoreError::Unavailable(format!(
-                    "the database did not answer within {:?}",
-                    self.store_patience
-                )),
-            };
-            let may_change = matches!(error, StoreError::Unavailable(_));
-            if !may_change || tokio::time::Instant::now() + RETRY >= give_up {
-                return Err(StartError::Store(error));
-            }
-            tracing::warn!(%error, "the database cannot be read yet; trying again");
-            tokio::time::sleep(RETRY).await;
-        }
     }
 }
 
@@ -200,4 +183,27 @@ async fn spawn(mut control: Control, loaded: Loaded) -> io::Result<thread::JoinH
     })?;
     wait.await.map_err(|_| io::Error::other("the control thread ended at once"))?;
     Ok(thread)
+}
+
+/// Loads the table, again and again while the store is away.
+async fn load(
+    store: &dyn NodeStore,
+    clock: &dyn Clock,
+    own: MachineId,
+    patience: Duration,
+) -> Result<Loaded, StartError> {
+    let give_up = Instant::now() + patience;
+    loop {
+        let left = give_up.saturating_duration_since(Instant::now());
+        let error = match load_table(store, left, own, clock.unix()).await {
+            Ok(loaded) => return Ok(loaded),
+            Err(error) => error,
+        };
+        let may_change = matches!(error, StoreError::Unavailable(_));
+        if !may_change || Instant::now() + RETRY >= give_up {
+            return Err(StartError::Store(error));
+        }
+        tracing::warn!(%error, "the database cannot be read yet; trying again");
+        tokio::time::sleep(RETRY).await;
+    }
 }

@@ -16,10 +16,10 @@ use clusterer_node::{
 use clusterer_registry::{ClusterModule, Registration};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// How long queued packets may take to go out at a shutdown.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -27,8 +27,8 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// A running cluster node. Clones are handles to the same one.
 ///
 /// Queries look at the last published [`View`] and never wait. Changes go to the control thread and are
-/// visible in the view when they return. The node ends with [`Cluster::shutdown`], or, without the last
-/// flush, when its last handle is dropped.
+/// visible in the view when they return. The node ends with [`Cluster::shutdown`], or, without anybody
+/// waiting for it and without sending what is queued, when its last handle is dropped.
 #[derive(Clone)]
 pub struct Cluster {
     inner: Arc<Inner>,
@@ -206,14 +206,16 @@ impl Cluster {
         self.inner.transport.queued_bytes(link)
     }
 
-    /// Ends the node: states are written back (in persistent mode), queued packets go out (for at most
-    /// a second), threads are joined. Later calls of any handle find it stopped; a second shutdown
-    /// does nothing.
+    /// Ends the node: states are written back (in persistent mode, for at most
+    /// [`Builder::store_patience`]), queued packets go out (for at most a second), threads are joined.
+    /// Later calls of any handle find it stopped; a second shutdown waits for the first and does
+    /// nothing else. On any executor.
     pub async fn shutdown(&self) {
         // A control thread that is gone has nothing left to flush.
         let _: Option<()> = self.ask(Command::Shutdown).await;
-        let running = self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Running { net, thread }) = running else { return };
+        let mut running = self.inner.running.lock().await;
+        let Some(Running { net, thread }) = running.take() else { return };
+        let (ended, wait) = oneshot::channel::<()>();
         let join = move || {
             if let Some(net) = net {
                 net.shutdown(FLUSH);
@@ -221,9 +223,14 @@ impl Cluster {
             if thread.join().is_err() {
                 tracing::error!("the control thread panicked");
             }
+            drop(ended);
         };
-        // Cancelled only with the runtime, which ends the process anyway.
-        let _ = tokio::task::spawn_blocking(join).await;
+        // Joining blocks, which is no business of an executor's thread.
+        if let Err(error) = thread::Builder::new().name("clusterer-end".into()).spawn(join) {
+            tracing::error!(%error, "the threads end without being waited for");
+        }
+        // It is dropped at the end, whatever that was.
+        let _ = wait.await;
     }
 
     /// Asks the control thread; `None` if it has ended.

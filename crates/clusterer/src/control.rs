@@ -8,7 +8,7 @@ use crate::guard::guarded;
 use crate::inbox::Inbox;
 use crate::metric::{self, NodeStates};
 use crate::resolve::Loaded;
-use crate::store::{Job, Jobs, Outcome};
+use crate::store::{Job, Jobs, Outcome, Waiting};
 use crate::{ReloadError, ReloadReport};
 use arc_swap::ArcSwap;
 use clusterer_bin::Dialect;
@@ -41,7 +41,9 @@ pub(crate) struct Control {
     pub(crate) view: Arc<ArcSwap<View>>,
     pub(crate) states: NodeStates,
     /// Who waits for the reload that comes next.
-    pub(crate) reloads: Vec<oneshot::Sender<Result<ReloadReport, ReloadError>>>,
+    pub(crate) reloads: Waiting,
+    /// How long the last write may take, together with what the store is at when it is asked for.
+    pub(crate) store_patience: Duration,
 }
 
 /// An answer, given once the view shows what it says.
@@ -90,11 +92,11 @@ impl Control {
     fn turn(&mut self, command: Option<Command>, outcome: Option<Outcome>) {
         let mut actions = Vec::new();
         let mut answers = Vec::new();
-        for (input, at) in self.inbox.take() {
-            let now = Now { mono: at, unix: self.clock.unix() };
+        // The time first: what arrives meanwhile has arrived before anything is judged by it.
+        let now = self.now();
+        for input in self.inbox.take() {
             self.core.handle(now, input, &mut actions);
         }
-        let now = self.now();
         if let Some(outcome) = outcome {
             answers.extend(self.job_done(now, outcome, &mut actions));
         }
@@ -161,7 +163,7 @@ impl Control {
             Err(error) => {
                 metric::load_failed();
                 tracing::error!(%error, "reload failed; what is in memory stays");
-                Err(error)
+                Err(ReloadError::Store(error))
             }
         };
         let answer = |waiting| reply(waiting, result.clone());
@@ -242,8 +244,16 @@ impl Control {
         }
     }
 
-    /// The last flush. What is under way is waited for; the store has its own deadline.
+    /// The last flush, unless the store takes too long.
     async fn end(mut self) {
+        let patience = self.store_patience;
+        if tokio::time::timeout(patience, self.write_last()).await.is_err() {
+            tracing::warn!("the last states were not written back: the database did not answer");
+        }
+    }
+
+    /// Waits for what is under way, then writes what is dirty.
+    async fn write_last(&mut self) {
         while !self.jobs.is_idle() || self.jobs.has_flush() {
             self.next_job();
             let outcome = self.jobs.finished().await;

@@ -91,7 +91,7 @@ impl Ingress for Gateway {
             }
             Admission::Pong { sender, nonce } => {
                 if let Some(link) = source.link {
-                    self.inbox.pong(link, sender, nonce, now);
+                    self.inbox.pong(link, sender, nonce);
                 }
             }
             _ => {}
@@ -105,7 +105,7 @@ impl Ingress for Gateway {
         }
     }
 
-    fn link(&self, link: LinkId, event: LinkEvent, now: Moment) {
-        self.inbox.event(link, event, now);
+    fn link(&self, link: LinkId, event: LinkEvent, _: Moment) {
+        self.inbox.event(link, event);
     }
 }

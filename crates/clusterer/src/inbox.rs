@@ -1,7 +1,7 @@
 //! What the transport's thread tells the control thread: never lost, never waiting, bounded.
 
 use clusterer_core::Input;
-use clusterer_node::{LinkEvent, LinkId, MachineId, Moment};
+use clusterer_node::{LinkEvent, LinkId, MachineId};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -19,7 +19,7 @@ pub(crate) struct Inbox {
 
 #[derive(Debug, Default)]
 struct Mail {
-    events: Vec<(LinkEvent, Moment)>,
+    events: Vec<LinkEvent>,
     pong: Option<Pong>,
 }
 
@@ -27,20 +27,19 @@ struct Mail {
 struct Pong {
     sender: MachineId,
     nonce: i32,
-    at: Moment,
 }
 
 impl Inbox {
-    pub(crate) fn event(&self, link: LinkId, event: LinkEvent, at: Moment) {
+    pub(crate) fn event(&self, link: LinkId, event: LinkEvent) {
         self.put(link, |mail| {
             // A pong of a connection that is gone answers nothing.
             mail.pong = None;
-            mail.events.push((event, at));
+            mail.events.push(event);
         });
     }
 
-    pub(crate) fn pong(&self, link: LinkId, sender: MachineId, nonce: i32, at: Moment) {
-        self.put(link, |mail| mail.pong = Some(Pong { sender, nonce, at }));
+    pub(crate) fn pong(&self, link: LinkId, sender: MachineId, nonce: i32) {
+        self.put(link, |mail| mail.pong = Some(Pong { sender, nonce }));
     }
 
     /// Waits until there is something.
@@ -49,15 +48,15 @@ impl Inbox {
     }
 
     /// Takes everything, in order of each link.
-    pub(crate) fn take(&self) -> Vec<(Input, Moment)> {
+    pub(crate) fn take(&self) -> Vec<Input> {
         let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
         let mut inputs = Vec::new();
         for (link, mail) in links {
-            for (event, at) in mail.events {
-                inputs.push((Input::Link { link, event }, at));
+            for event in mail.events {
+                inputs.push(Input::Link { link, event });
             }
-            if let Some(Pong { sender, nonce, at }) = mail.pong {
-                inputs.push((Input::Pong { link, sender, nonce }, at));
+            if let Some(Pong { sender, nonce }) = mail.pong {
+                inputs.push(Input::Pong { link, sender, nonce });
             }
         }
         inputs
@@ -81,7 +80,7 @@ mod tests {
             Input::Pong { nonce, .. } => format!("Pong {nonce}"),
             other => format!("{other:?}"),
         };
-        inbox.take().into_iter().map(|(input, _)| text(input)).collect()
+        inbox.take().into_iter().map(text).collect()
     }
 
     const LINK: LinkId = LinkId { index: 0, generation: 0 };
@@ -90,10 +89,10 @@ mod tests {
     fn transitions_are_kept_in_order_and_pongs_coalesce() {
         let inbox = Inbox::default();
         let sender = MachineId::new(2).unwrap();
-        inbox.event(LINK, LinkEvent::Closed, Moment::ZERO);
-        inbox.event(LINK, LinkEvent::Connected, Moment::ZERO);
+        inbox.event(LINK, LinkEvent::Closed);
+        inbox.event(LINK, LinkEvent::Connected);
         for nonce in 0..1_000 {
-            inbox.pong(LINK, sender, nonce, Moment::ZERO);
+            inbox.pong(LINK, sender, nonce);
         }
         assert_eq!(texts(&inbox), ["Closed", "Connected", "Pong 999"]);
         assert_eq!(texts(&inbox), Vec::<String>::new());
@@ -102,8 +101,8 @@ mod tests {
     #[test]
     fn a_pong_does_not_outlive_its_connection() {
         let inbox = Inbox::default();
-        inbox.pong(LINK, MachineId::new(2).unwrap(), 1, Moment::ZERO);
-        inbox.event(LINK, LinkEvent::Closed, Moment::ZERO);
+        inbox.pong(LINK, MachineId::new(2).unwrap(), 1);
+        inbox.event(LINK, LinkEvent::Closed);
         assert_eq!(texts(&inbox), ["Closed"]);
     }
 }

@@ -40,7 +40,7 @@
 //! let own = MachineId::new(1).unwrap();
 //! let cluster_id = ClusterId::new(1).unwrap();
 //! let node = Cluster::builder(own, Arc::new(TwoNodes)).start().await?;
-//! assert_eq!(node.get_nodes(cluster_id, Protocol::Bin).len(), 1);
+//! assert_eq!(node.view().cluster(cluster_id).unwrap().nodes.len(), 1);
 //! let report = node.send_to(cluster_id, Protocol::Bin, "hello", 0, |packet| {
 //!     packet.str(b"hello from").int(1);
 //! })?;

@@ -6,6 +6,8 @@ use clusterer_node::{
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// How long the resolver may take for one name.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -41,10 +43,10 @@ pub(crate) async fn build(own: MachineId, raw: &[RawRow], now: UnixTime) -> Load
     let mine: BTreeSet<_> =
         rows.iter().filter(|row| row.machine == own).map(|row| row.cluster).collect();
     rows.retain(|row| mine.contains(&row.cluster));
-    let mut names = Names::default();
+    let names = look_up_all(&rows, look_up).await;
     let mut resolved = Vec::with_capacity(rows.len());
     for row in rows {
-        match names.address(row.url.host()).await {
+        match address(row.url.host(), &names) {
             Ok(ip) => {
                 let address = (ip, row.url.port()).into();
                 resolved.push(ResolvedRow { row, address });
@@ -60,35 +62,77 @@ pub(crate) async fn build(own: MachineId, raw: &[RawRow], now: UnixTime) -> Load
     Loaded { table, skipped, warnings }
 }
 
-/// Names already asked for: each is looked up once a load.
-#[derive(Default)]
-struct Names {
-    known: HashMap<String, Result<IpAddr, String>>,
+type Names = HashMap<String, Result<IpAddr, String>>;
+
+/// Asks for each name once, for all at the same time: many dead names take no longer than one.
+async fn look_up_all<F>(rows: &[Row], look_up: impl Fn(String) -> F) -> Names
+where
+    F: Future<Output = Result<IpAddr, String>> + Send + 'static,
+{
+    let wanted: BTreeSet<&String> = rows.iter().filter_map(|row| name(row.url.host())).collect();
+    let mut asked = JoinSet::new();
+    for name in wanted {
+        let (name, answer) = (name.clone(), timeout(PATIENCE, look_up(name.clone())));
+        asked.spawn(async move {
+            let late = || Err(format!("host name {name:?} was not resolved within {PATIENCE:?}"));
+            let answer = answer.await.unwrap_or_else(|_| late());
+            (name, answer)
+        });
+    }
+    asked.join_all().await.into_iter().collect()
 }
 
-impl Names {
-    async fn address(&mut self, host: &Host) -> Result<IpAddr, String> {
-        let name = match host {
-            Host::Address(address) => return Ok(*address),
-            Host::Name(name) => name,
-            other => return Err(format!("host {other} is of a kind not known here")),
-        };
-        if let Some(known) = self.known.get(name) {
-            return known.clone();
-        }
-        let outcome = look_up(name).await;
-        self.known.insert(name.clone(), outcome.clone());
-        outcome
+fn name(host: &Host) -> Option<&String> {
+    match host {
+        Host::Name(name) => Some(name),
+        _ => None,
     }
 }
 
-async fn look_up(name: &str) -> Result<IpAddr, String> {
-    match tokio::time::timeout(PATIENCE, tokio::net::lookup_host((name, 0))).await {
-        Ok(Ok(mut addresses)) => addresses
+fn address(host: &Host, names: &Names) -> Result<IpAddr, String> {
+    match host {
+        Host::Address(address) => Ok(*address),
+        Host::Name(name) => {
+            names.get(name).cloned().unwrap_or_else(|| Err(format!("{name:?} was not asked for")))
+        }
+        other => Err(format!("host {other} is of a kind not known here")),
+    }
+}
+
+async fn look_up(name: String) -> Result<IpAddr, String> {
+    match tokio::net::lookup_host((name.as_str(), 0)).await {
+        Ok(mut addresses) => addresses
             .next()
             .map(|address| address.ip())
             .ok_or_else(|| format!("host name {name:?} has no address")),
-        Ok(Err(error)) => Err(format!("host name {name:?} cannot be resolved: {error}")),
-        Err(_) => Err(format!("host name {name:?} was not resolved within {PATIENCE:?}")),
+        Err(error) => Err(format!("host name {name:?} cannot be resolved: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clusterer_node::Cell;
+
+    fn row(machine: i128, host: &str) -> Row {
+        let raw = RawRow {
+            id: Cell::Int(machine),
+            cluster_id: Cell::Int(1),
+            machine_id: Cell::Int(machine),
+            url: Cell::Text(format!("bin:{host}:5566")),
+            ..RawRow::default()
+        };
+        Row::parse(&raw, UnixTime::ZERO).unwrap().row
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_dead_names_take_no_longer_than_one() {
+        let rows: Vec<Row> = (1..50).map(|n| row(n, &format!("dead{n}.example"))).collect();
+        let begin = tokio::time::Instant::now();
+        let names = look_up_all(&rows, |_| std::future::pending()).await;
+        assert_eq!(begin.elapsed().as_secs(), PATIENCE.as_secs());
+        assert_eq!(names.len(), rows.len());
+        let error = address(rows[0].url.host(), &names).unwrap_err();
+        assert_eq!(error, "host name \"dead1.example\" was not resolved within 5s");
     }
 }

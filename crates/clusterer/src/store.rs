@@ -1,40 +1,60 @@
 //! Calls to the store: one at a time, on the runtime that the engine was started on, never on the control
-//! thread.
+//! thread. Each ends: one that hangs, panics or loses its runtime is one that failed.
 
 use crate::resolve::{self, Loaded};
 use crate::{ReloadError, ReloadReport};
 use clusterer_node::{Change, Flushed, MachineId, NodeStore, StoreError, UnixTime};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::timeout;
+
+/// Who waits to be told how a reload went.
+pub(crate) type Waiting = Vec<oneshot::Sender<Result<ReloadReport, ReloadError>>>;
 
 /// What the store is to do: write, then load, either of which may be missing.
 pub(crate) struct Job {
     pub(crate) changes: Option<Vec<Change>>,
     pub(crate) load: Option<(MachineId, UnixTime)>,
-    /// Who is told how the load went.
-    pub(crate) waiting: Vec<oneshot::Sender<Result<ReloadReport, ReloadError>>>,
+    pub(crate) waiting: Waiting,
 }
 
 /// How a job went.
 pub(crate) struct Outcome {
     pub(crate) flushed: Option<Result<Flushed, StoreError>>,
-    pub(crate) loaded: Option<Result<Loaded, ReloadError>>,
-    pub(crate) waiting: Vec<oneshot::Sender<Result<ReloadReport, ReloadError>>>,
+    pub(crate) loaded: Option<Result<Loaded, StoreError>>,
+    pub(crate) waiting: Waiting,
 }
 
 /// The store, and the one job it may be at.
 pub(crate) struct Jobs {
     store: Arc<dyn NodeStore>,
     runtime: Handle,
-    done: (mpsc::Sender<Outcome>, mpsc::Receiver<Outcome>),
-    busy: bool,
+    /// How long one call may take.
+    patience: Duration,
+    running: Option<Running>,
     flush: Option<Vec<Change>>,
 }
 
+/// A job under way, with what is said of it if it does not live to say it.
+struct Running {
+    task: JoinHandle<Done>,
+    flushes: bool,
+    loads: bool,
+    waiting: Waiting,
+}
+
+/// What the store did.
+struct Done {
+    flushed: Option<Result<Flushed, StoreError>>,
+    loaded: Option<Result<Loaded, StoreError>>,
+}
+
 impl Jobs {
-    pub(crate) fn new(store: Arc<dyn NodeStore>, runtime: Handle) -> Self {
-        Self { store, runtime, done: mpsc::channel(1), busy: false, flush: None }
+    pub(crate) fn new(store: Arc<dyn NodeStore>, runtime: Handle, patience: Duration) -> Self {
+        Self { store, runtime, patience, running: None, flush: None }
     }
 
     /// The core hands out one flush at a time, so there is room for it.
@@ -51,51 +71,68 @@ impl Jobs {
     }
 
     pub(crate) const fn is_idle(&self) -> bool {
-        !self.busy
+        self.running.is_none()
     }
 
     pub(crate) fn start(&mut self, job: Job) {
-        self.busy = true;
-        let store = self.store.clone();
-        let done = self.done.0.clone();
-        self.runtime.spawn(async move {
-            let outcome = run(&*store, job).await;
-            // The control task is gone only when the whole engine is.
-            let _ = done.send(outcome).await;
-        });
+        let Job { changes, load, waiting } = job;
+        let (flushes, loads) = (changes.is_some(), load.is_some());
+        let task = run(self.store.clone(), self.patience, changes, load);
+        let task = self.runtime.spawn(task);
+        self.running = Some(Running { task, flushes, loads, waiting });
     }
 
     /// Waits for the job under way; for ever, if there is none.
     pub(crate) async fn finished(&mut self) -> Outcome {
-        match self.done.1.recv().await {
-            Some(outcome) => {
-                self.busy = false;
-                outcome
-            }
-            // Not reached: a sender is kept here.
-            None => std::future::pending().await,
-        }
+        let Some(running) = &mut self.running else { return std::future::pending().await };
+        let done = (&mut running.task).await;
+        let (flushes, loads) = (running.flushes, running.loads);
+        let waiting = std::mem::take(&mut running.waiting);
+        self.running = None;
+        let Done { flushed, loaded } = done.unwrap_or_else(|error| {
+            let error = lost(&error);
+            Done { flushed: flushes.then(|| Err(error.clone())), loaded: loads.then(|| Err(error)) }
+        });
+        Outcome { flushed, loaded, waiting }
     }
 }
 
-async fn run(store: &dyn NodeStore, job: Job) -> Outcome {
-    let Job { changes, load, waiting } = job;
+async fn run(
+    store: Arc<dyn NodeStore>,
+    patience: Duration,
+    changes: Option<Vec<Change>>,
+    load: Option<(MachineId, UnixTime)>,
+) -> Done {
     let flushed = match &changes {
-        Some(changes) => Some(store.flush(changes).await),
+        Some(changes) => {
+            let flush = timeout(patience, store.flush(changes)).await;
+            Some(flush.unwrap_or_else(|_| Err(silent())))
+        }
         None => None,
     };
     let loaded = match load {
-        Some((own, now)) => Some(load_table(store, own, now).await),
+        Some((own, now)) => Some(load_table(&*store, patience, own, now).await),
         None => None,
     };
-    Outcome { flushed, loaded, waiting }
+    Done { flushed, loaded }
 }
 
+/// Loads the rows, for which the store has `patience`, and makes a table of them.
 pub(crate) async fn load_table(
     store: &dyn NodeStore,
+    patience: Duration,
     own: MachineId,
     now: UnixTime,
-) -> Result<Loaded, ReloadError> {
-    let rows = store.load().await?;
+) -> Result<Loaded, StoreError> {
+    let rows = timeout(patience, store.load()).await.unwrap_or_else(|_| Err(silent()))?;
     Ok(resolve::build(own, &rows, now).await)
+}
+
+fn silent() -> StoreError {
+    StoreError::Unavailable("the database did not answer in time".into())
+}
+
+fn lost(error: &JoinError) -> StoreError {
+    let why = if error.is_panic() { "panicked" } else { "lost the runtime it ran on" };
+    StoreError::Unavailable(format!("the call of the store {why}"))
 }

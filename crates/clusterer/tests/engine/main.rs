@@ -1,0 +1,6 @@
+//! Whole engines: with stores that misbehave, on loopback, and on a transport and a clock of the test's own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod store;
+mod support;
