@@ -11,7 +11,8 @@ fn main() {
     let (Some(cluster), Some(machine)) = (ClusterId::new(1), MachineId::new(2)) else { return };
     let node = NodeKey { cluster, machine };
     let address = Some(([127, 0, 0, 1], 5566).into());
-    let target = Target { node, address, max_failures: 3, duration: Duration::from_secs(30) };
+    let target =
+        Target { node, address, bind: None, max_failures: 3, duration: Duration::from_secs(30) };
     let status = StoredStatus { state: State::Up, no_tries: 0, last_attempt: UnixTime::ZERO };
 
     let (now, mut actions) = (Now::default(), Vec::new());
