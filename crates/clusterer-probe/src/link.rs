@@ -29,6 +29,8 @@ pub(crate) struct Link {
     pub(crate) last_attempt: Option<Moment>,
     /// When a connection closed in order was last dialled again.
     pub(crate) last_reconnect: Option<Moment>,
+    /// When a failure was last followed by an attempt at once.
+    pub(crate) last_retry: Option<Moment>,
 }
 
 /// The links by id. Slots are reused, with another generation.
@@ -63,6 +65,7 @@ impl Links {
             answers: false,
             last_attempt: None,
             last_reconnect: None,
+            last_retry: None,
         };
         let id = match self.free.pop() {
             Some(index) => LinkId { index, generation: self.reuse(index, link) },

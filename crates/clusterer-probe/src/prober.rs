@@ -16,7 +16,8 @@ use core::time::Duration;
 /// A deadline that is noticed this much too late means that this process stood still, and nobody else.
 const STALL: Duration = Duration::from_millis(100);
 
-/// How often, and how patiently. `ping_timeout` must not be above `ping_interval`.
+/// How often, and how patiently. An interval below a millisecond counts as one, a timeout above the
+/// interval as the interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// From one ping, or attempt to connect, to the next: 1 s by default.
@@ -28,6 +29,19 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self { ping_interval: Duration::from_secs(1), ping_timeout: Duration::from_millis(500) }
+    }
+}
+
+impl Settings {
+    const fn sane(self) -> Self {
+        let Self { mut ping_interval, mut ping_timeout } = self;
+        if ping_interval.as_millis() == 0 {
+            ping_interval = Duration::from_millis(1);
+        }
+        if ping_timeout.as_nanos() > ping_interval.as_nanos() {
+            ping_timeout = ping_interval;
+        }
+        Self { ping_interval, ping_timeout }
     }
 }
 
@@ -43,7 +57,7 @@ pub struct Target {
     pub bind: Option<IpAddr>,
     /// Failures in a row that disable it; 0 counts as 1.
     pub max_failures: u32,
-    /// How long it stays disabled.
+    /// How long it stays disabled; none at all counts as a `ping_interval`.
     pub duration: Duration,
 }
 
@@ -93,7 +107,7 @@ impl Prober {
     #[must_use]
     pub const fn new(settings: Settings, seed: i32) -> Self {
         Self {
-            settings,
+            settings: settings.sane(),
             nodes: BTreeMap::new(),
             links: Links::new(),
             timers: Timers::new(),
@@ -329,7 +343,9 @@ impl Prober {
         };
         if waits && admin == AdminState::Enabled {
             let left = remaining(&probed.availability, probed.target.duration, now);
-            self.timers.set(Timer::Node(node), now.mono.after(left));
+            // One with no duration at all would be dialled without a pause.
+            let wait = if left.is_zero() { self.settings.ping_interval } else { left };
+            self.timers.set(Timer::Node(node), now.mono.after(wait));
         } else {
             self.timers.clear(Timer::Node(node));
         }

@@ -132,16 +132,19 @@ impl Prober {
     }
 
     /// A failure of the link is one of each of its nodes. A node that was up until now is tried again at
-    /// once, the others when it is their turn.
+    /// once (but not more than once an interval), the others when it is their turn.
     pub(crate) fn failed(&mut self, now: Now, id: LinkId, cause: Cause, out: &mut Vec<Action>) {
         let fresh = self.apply_to_link(now, id, Event::Failure(now.unix), cause, out);
-        let Some(link) = self.links.get(id) else { return };
-        if !self.wanted(link) {
-            self.rest(id, out);
-        } else if fresh {
+        if !self.links.get(id).is_some_and(|link| self.wanted(link)) {
+            return self.rest(id, out);
+        }
+        let Some(link) = self.links.get_mut(id) else { return };
+        let interval = self.settings.ping_interval;
+        if fresh && link.last_retry.is_none_or(|last| last.after(interval) <= now.mono) {
+            link.last_retry = Some(now.mono);
             self.attempt(now.mono, id, out);
         } else {
-            let turn = link.last_attempt.map(|last| last.after(self.settings.ping_interval));
+            let turn = link.last_attempt.map(|last| last.after(interval));
             self.timers.set(Timer::Attempt(id), turn.unwrap_or(now.mono).max(now.mono));
         }
     }

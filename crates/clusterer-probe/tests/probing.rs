@@ -481,3 +481,42 @@ fn pings_go_on_after_a_stall_that_was_answered() {
     bench.pass(1_000);
     bench.check("ping");
 }
+
+#[test]
+fn an_interval_of_zero_does_not_spin() {
+    let settings = Settings { ping_interval: Duration::ZERO, ping_timeout: Duration::MAX };
+    let mut bench = Bench { prober: Prober::new(settings, 0), ..Bench::empty() };
+    bench.load(vec![(target(1, 2, 3), up())]);
+    bench.event(LinkEvent::Connected);
+    bench.pass(10);
+    assert!(bench.actions.len() < 30, "{:?}", bench.actions);
+}
+
+#[test]
+fn a_refused_node_without_a_duration_is_dialled_once_an_interval() {
+    let mut bench = Bench::empty();
+    bench.load(vec![(Target { duration: Duration::ZERO, ..target(1, 2, 1) }, up())]);
+    bench.take();
+    bench.refuse();
+    bench.check("1->2 Disabled tries 1 (refused)");
+    bench.pass(999);
+    bench.check("");
+    bench.pass(1);
+    bench.check("2->1 Up tries 0 (duration_over), dial");
+}
+
+#[test]
+fn a_peer_that_answers_and_resets_is_tried_again_at_once_only_once_an_interval() {
+    let mut bench = Bench::answering(3);
+    let reset = LinkEvent::Failed(LinkFailure::Reset);
+    bench.event(reset);
+    bench.event(LinkEvent::Connected);
+    bench.pong();
+    bench.take();
+    bench.event(reset);
+    bench.check("1->2 Probing tries 1 (reset)");
+    bench.pass(999);
+    bench.check("");
+    bench.pass(1);
+    bench.check("dial");
+}
