@@ -76,10 +76,12 @@ impl Slot {
         if now.as_millis() < gate {
             return false;
         }
-        if self.gate.compare_exchange(gate, OPEN, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            self.last_seen.fetch_max(gate, Ordering::Relaxed);
+        // Stamped before it opens: whoever finds it open finds the node heard, too.
+        self.last_seen.fetch_max(gate, Ordering::Relaxed);
+        match self.gate.compare_exchange(gate, OPEN, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            Err(other) => other == OPEN,
         }
-        true
     }
 }
 
@@ -91,6 +93,7 @@ pub(crate) fn first_late(last_seen: Moment, timeout: Duration) -> Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     const TIMEOUT: Duration = Duration::from_millis(100);
 
@@ -131,5 +134,39 @@ mod tests {
         let slot = Slot::new(at(50));
         slot.arrive(at(40));
         assert_eq!(slot.last_seen(), at(50));
+    }
+
+    /// The one who lets a node in must have stamped it before the one who watches can look.
+    #[test]
+    fn a_node_let_in_by_a_packet_is_not_shut_out_by_a_look_at_the_same_time() {
+        const ROUNDS: usize = 20_000;
+        let slots: Vec<Slot> = (0..ROUNDS).map(|_| Slot::new(at(0))).collect();
+        for slot in &slots {
+            slot.watch(at(101), TIMEOUT);
+        }
+        let turn = AtomicU64::new(0);
+        let (slots, turn) = (&slots, &turn);
+        // Both wait for each other before every slot.
+        let meet = move |round: usize| {
+            turn.fetch_add(1, Ordering::AcqRel);
+            while turn.load(Ordering::Acquire) < 2 * (round as u64 + 1) {
+                std::thread::yield_now();
+            }
+        };
+        // No assertion before the end: the other one would wait for ever.
+        let shut_out = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for (round, slot) in slots.iter().enumerate() {
+                    meet(round);
+                    slot.arrive(at(301));
+                }
+            });
+            let look = |(round, slot): (usize, &Slot)| {
+                meet(round);
+                slot.watch(at(301), TIMEOUT) != Watch::Again(at(402))
+            };
+            slots.iter().enumerate().map(look).filter(|&shut_out| shut_out).count()
+        });
+        assert_eq!(shut_out, 0);
     }
 }
