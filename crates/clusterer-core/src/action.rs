@@ -1,7 +1,7 @@
 //! What goes into the core, and what comes out.
 
 use alloc::vec::Vec;
-use clusterer_node::{Change, Flushed, LinkEvent, LinkId, MachineId, Table};
+use clusterer_node::{Attempt, Change, Flushed, LinkEvent, LinkId, MachineId, Table};
 use clusterer_probe::Transition;
 use clusterer_registry::Notice;
 use core::net::{IpAddr, SocketAddr};
@@ -14,8 +14,8 @@ pub enum Input {
     Flushed(Option<Flushed>),
     /// Something happened to a link's connection.
     Link {
-        /// Which link.
-        link: LinkId,
+        /// By which attempt it was made.
+        attempt: Attempt,
         /// What.
         event: LinkEvent,
     },
@@ -43,7 +43,7 @@ pub enum Action {
     /// Give a link up: drop its connection and what is queued on it.
     Close(LinkId),
     /// Try to connect a link, once. A [`LinkEvent`] is expected.
-    Dial(LinkId),
+    Dial(Attempt),
     /// Write these changes to the database, then hand in [`Input::Flushed`]. There is at most one
     /// such action under way.
     Flush(Vec<Change>),

@@ -88,8 +88,8 @@ impl Core {
         let mut found = Vec::new();
         match input {
             Input::Flushed(outcome) => self.persistence.flushed(now.mono, outcome.is_some()),
-            Input::Link { link, event } => {
-                self.prober.link_event(now, link, event, &mut found);
+            Input::Link { attempt, event } => {
+                self.prober.link_event(now, attempt, event, &mut found);
                 self.stale = true;
             }
             Input::Loaded(table) => self.load(now, &table, &mut found),
@@ -269,7 +269,7 @@ impl Core {
                     Action::Changed(transition)
                 }
                 Found::Close(link) => Action::Close(link),
-                Found::Dial(link) => Action::Dial(link),
+                Found::Dial(attempt) => Action::Dial(attempt),
                 Found::Hangup(link) => Action::Hangup(link),
                 Found::Open { link, address, bind, .. } => Action::Open { link, address, bind },
                 Found::Ping { link, nonce } => Action::Ping { link, nonce },

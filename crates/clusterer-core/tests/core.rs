@@ -5,7 +5,7 @@
 use clusterer_bin::{Dialect, Packet};
 use clusterer_core::{Action, Admission, Core, Input, Settings, StatusError, View, ping, pong};
 use clusterer_node::{
-    AdminState, Cell, Change, ClusterId, Flushed, LinkEvent, LinkFailure, LinkId, MachineId,
+    AdminState, Attempt, Cell, Change, ClusterId, Flushed, LinkEvent, LinkFailure, MachineId,
     Moment, NodeKey, Now, Protocol, RawRow, ResolvedRow, Row, State, Table, UnixTime,
 };
 use clusterer_registry::{
@@ -84,17 +84,17 @@ impl Bench {
         self.input(Input::Tick);
     }
 
-    fn link(&self) -> LinkId {
-        let opened = self.actions.iter().find_map(|action| match action {
-            Action::Open { link, .. } => Some(*link),
+    fn attempt(&self) -> Attempt {
+        let dialled = self.actions.iter().rev().find_map(|action| match action {
+            Action::Dial(attempt) => Some(*attempt),
             _ => None,
         });
-        opened.expect("a link was opened")
+        dialled.expect("a link was dialled")
     }
 
     fn refuse(&mut self) {
-        let link = self.link();
-        self.input(Input::Link { link, event: LinkEvent::Failed(LinkFailure::Refused) });
+        let attempt = self.attempt();
+        self.input(Input::Link { attempt, event: LinkEvent::Failed(LinkFailure::Refused) });
     }
 
     fn view(&mut self) -> View {
@@ -226,10 +226,10 @@ fn a_module_is_told_of_a_silent_node_whatever_the_nodes_state() {
 fn persistent_mode_writes_a_second_after_a_change_and_back_to_up_too() {
     let mut bench = Bench::new(true);
     bench.refuse();
-    let link = bench.link();
+    let attempt = bench.attempt();
     bench.pass(400);
     assert_eq!(bench.flushes(), Vec::<Vec<Change>>::new());
-    bench.input(Input::Link { link, event: LinkEvent::Connected });
+    bench.input(Input::Link { attempt, event: LinkEvent::Connected });
     bench.pass(600);
     let flushes = bench.flushes();
     let status = flushes[0][0].status;
@@ -305,4 +305,27 @@ fn what_could_not_be_written_yet_survives_a_reload_unless_an_administrator_decid
     assert_eq!(reloaded(true, 0), State::Down);
     assert_eq!(reloaded(false, 1), State::Probing);
     assert_eq!(reloaded(false, 0), State::Down);
+}
+
+#[test]
+fn a_conflict_is_not_tried_again() {
+    let mut bench = Bench::new(true);
+    let Bench { core, now, actions } = &mut bench;
+    core.administer(*now, node(2), Protocol::Bin, AdminState::Down, actions).unwrap();
+    bench.pass(1_000);
+    let id = bench.flushes()[0][0].id;
+    bench.input(Input::Flushed(Some(Flushed { written: 0, conflicts: vec![id] })));
+    bench.pass(60_000);
+    assert_eq!(bench.flushes(), Vec::<Vec<Change>>::new());
+}
+
+#[test]
+fn a_failed_flush_is_tried_again() {
+    let mut bench = Bench::new(true);
+    bench.refuse();
+    bench.pass(1_000);
+    assert_eq!(bench.flushes().len(), 1);
+    bench.input(Input::Flushed(None));
+    bench.pass(2_000);
+    assert_eq!(bench.flushes().len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use crate::queue::LinkQueue;
 use clusterer_bin::Dialect;
-use clusterer_node::LinkId;
+use clusterer_node::{Attempt, LinkId};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -31,8 +31,8 @@ pub enum Command {
     /// Drops the connection and the slot. Queued packets are discarded and counted. No event follows.
     Close(LinkId),
     /// Makes one connection attempt. Exactly one `Connected` or `Failed` follows, unless the link is
-    /// hung up or closed meanwhile. Nothing happens if there is a connection or an attempt already.
-    Dial(LinkId),
+    /// hung up or closed meanwhile; it names this attempt. Nothing happens if there is a connection or an attempt already.
+    Dial(Attempt),
     /// Drops the connection or the attempt. Queued packets are kept. No event follows.
     Hangup(LinkId),
     /// Makes the slot, which takes packets at once, and does not dial. A link of the same id is
@@ -46,7 +46,7 @@ pub(crate) struct Wanted {
     pub(crate) close: bool,
     pub(crate) open: Option<(LinkSpec, Arc<LinkQueue>)>,
     pub(crate) hangup: bool,
-    pub(crate) dial: bool,
+    pub(crate) dial: Option<Attempt>,
 }
 
 /// Commands on their way to the mio thread. Those of one link are merged into what remains to be
@@ -63,14 +63,14 @@ impl Inbox {
         self.wanted.entry(spec.link).or_default().open = Some((spec, queue));
     }
 
-    pub(crate) fn dial(&mut self, link: LinkId) {
-        self.wanted.entry(link).or_default().dial = true;
+    pub(crate) fn dial(&mut self, attempt: Attempt) {
+        self.wanted.entry(attempt.link).or_default().dial = Some(attempt);
     }
 
     pub(crate) fn hangup(&mut self, link: LinkId) {
         let wanted = self.wanted.entry(link).or_default();
         wanted.hangup = true;
-        wanted.dial = false;
+        wanted.dial = None;
     }
 
     pub(crate) fn close(&mut self, link: LinkId) {
@@ -108,18 +108,18 @@ mod tests {
     fn left(inbox: &mut Inbox) -> Option<(bool, bool, bool, bool)> {
         let all = inbox.take();
         assert!(all.len() <= 1);
-        all.get(&LINK).map(|w| (w.close, w.open.is_some(), w.hangup, w.dial))
+        all.get(&LINK).map(|w| (w.close, w.open.is_some(), w.hangup, w.dial.is_some()))
     }
 
     #[test]
     fn a_hangup_takes_back_a_dial_and_not_the_other_way_round() {
         let mut inbox = Inbox::default();
-        inbox.dial(LINK);
+        inbox.dial(Attempt { link: LINK, number: 1 });
         inbox.hangup(LINK);
         assert_eq!(left(&mut inbox), Some((false, false, true, false)));
         inbox.hangup(LINK);
-        inbox.dial(LINK);
-        inbox.dial(LINK);
+        inbox.dial(Attempt { link: LINK, number: 1 });
+        inbox.dial(Attempt { link: LINK, number: 1 });
         assert_eq!(left(&mut inbox), Some((false, false, true, true)));
     }
 
@@ -127,7 +127,7 @@ mod tests {
     fn opening_and_closing_what_the_loop_has_not_seen_cancels_out() {
         let mut inbox = Inbox::default();
         open(&mut inbox);
-        inbox.dial(LINK);
+        inbox.dial(Attempt { link: LINK, number: 1 });
         inbox.close(LINK);
         assert_eq!(left(&mut inbox), None);
     }
@@ -137,7 +137,7 @@ mod tests {
         let mut inbox = Inbox::default();
         open(&mut inbox);
         assert_eq!(left(&mut inbox), Some((false, true, false, false)));
-        inbox.dial(LINK);
+        inbox.dial(Attempt { link: LINK, number: 1 });
         inbox.close(LINK);
         open(&mut inbox);
         assert_eq!(left(&mut inbox), Some((true, true, false, false)));

@@ -348,7 +348,7 @@ impl EventLoop {
             if let Some(link) = self.links.get_mut(&id) {
                 link.connection = None;
             }
-            self.ingress.link(id, loss.event(), self.now);
+            self.tell(id, loss.event());
         }
     }
 

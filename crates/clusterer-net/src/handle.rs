@@ -161,7 +161,9 @@ impl Transport for Handle {
         }
         match command {
             Command::Close(link) => shared.close(link),
-            Command::Dial(link) => shared.with_inbox(link, |inbox| inbox.dial(link)),
+            Command::Dial(attempt) => {
+                shared.with_inbox(attempt.link, |inbox| inbox.dial(attempt));
+            }
             Command::Hangup(link) => shared.with_inbox(link, |inbox| inbox.hangup(link)),
             Command::Open(spec) => shared.open(spec),
         }

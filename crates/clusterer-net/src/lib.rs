@@ -10,7 +10,7 @@
 //! use clusterer_net::{
 //!     Clock, Command, Config, Ingress, LinkSpec, ListenerConfig, Net, Reply, Source, Transport, Trust,
 //! };
-//! use clusterer_node::{LinkEvent, LinkId, Moment};
+//! use clusterer_node::{Attempt, LinkEvent, LinkId, Moment};
 //! use std::sync::{Arc, Mutex, mpsc};
 //! use std::time::{Duration, Instant};
 //!
@@ -22,7 +22,7 @@
 //!         Trust::Known
 //!     }
 //!     fn malformed(&self, _: &Source, _: &FieldError, _: Moment) {}
-//!     fn link(&self, _: LinkId, _: LinkEvent, _: Moment) {}
+//!     fn link(&self, _: Attempt, _: LinkEvent, _: Moment) {}
 //! }
 //!
 //! let begin = Instant::now();
@@ -42,7 +42,7 @@
 //! let user_timeout = Duration::from_millis(500);
 //! let spec = LinkSpec { link, peer, bind: None, dialect: Dialect::V22, user_timeout };
 //! handle.command(Command::Open(spec));
-//! handle.command(Command::Dial(link));
+//! handle.command(Command::Dial(Attempt { link, number: 1 }));
 //! let writer = PacketWriter::new(Dialect::V22, "hello", 0, Origin { sender: 1, cluster: 1 });
 //! handle.send(link, writer.finish(2).unwrap()).unwrap();
 //! assert_eq!(arrived.recv().unwrap(), b"hello");

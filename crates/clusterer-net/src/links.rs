@@ -8,7 +8,7 @@ use crate::failure::Loss;
 use crate::queue::LinkQueue;
 use crate::slots::Key;
 use crate::{LinkSpec, Source};
-use clusterer_node::{LinkEvent, LinkId};
+use clusterer_node::{Attempt, LinkEvent, LinkId};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub(crate) struct Link {
     queue: Arc<LinkQueue>,
     /// The connection, or the attempt.
     pub(crate) connection: Option<Key>,
+    /// How the last attempt was numbered.
+    pub(crate) number: u32,
 }
 
 impl EventLoop {
@@ -29,13 +31,13 @@ impl EventLoop {
             self.links.remove(&id);
         }
         if let Some((spec, queue)) = wanted.open {
-            self.links.insert(id, Link { spec, queue, connection: None });
+            self.links.insert(id, Link { spec, queue, connection: None, number: 0 });
         }
         if wanted.hangup {
             self.hang_up(id);
         }
-        if wanted.dial {
-            self.dial(id);
+        if let Some(attempt) = wanted.dial {
+            self.dial(attempt);
         }
     }
 
@@ -45,18 +47,20 @@ impl EventLoop {
         }
     }
 
-    fn dial(&mut self, id: LinkId) {
-        let Some(link) = self.links.get(&id) else { return };
+    fn dial(&mut self, attempt: Attempt) {
+        let id = attempt.link;
+        let Some(link) = self.links.get_mut(&id) else { return };
         if link.connection.is_some() {
             return;
         }
+        link.number = attempt.number;
         match self.attempt(id) {
             Ok(key) => {
                 if let Some(link) = self.links.get_mut(&id) {
                     link.connection = key;
                 }
             }
-            Err(error) => self.ingress.link(id, Loss::Io(error).event(), self.now),
+            Err(error) => self.ingress.link(attempt, Loss::Io(error).event(), self.now),
         }
     }
 
@@ -79,7 +83,7 @@ impl EventLoop {
                 let link = connection.source().link;
                 self.outbound += 1;
                 if let Some(id) = link {
-                    self.ingress.link(id, LinkEvent::Connected, self.now);
+                    self.tell(id, LinkEvent::Connected);
                 }
                 true
             }
@@ -87,6 +91,14 @@ impl EventLoop {
                 self.lose(key, &Loss::Io(error));
                 false
             }
+        }
+    }
+
+    /// Tells the link's owner what became of its last attempt.
+    pub(crate) fn tell(&self, id: LinkId, event: LinkEvent) {
+        if let Some(link) = self.links.get(&id) {
+            let attempt = Attempt { link: id, number: link.number };
+            self.ingress.link(attempt, event, self.now);
         }
     }
 }

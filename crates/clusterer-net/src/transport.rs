@@ -2,7 +2,7 @@
 
 use crate::Command;
 use clusterer_bin::{Dialect, FieldError, Outgoing, Packet};
-use clusterer_node::{LinkEvent, LinkId, Moment};
+use clusterer_node::{Attempt, LinkEvent, LinkId, Moment};
 use std::error::Error;
 use std::fmt;
 use std::net::SocketAddr;
@@ -65,9 +65,10 @@ pub trait Ingress: Send + Sync {
     /// peer can cause this as often as it likes: limit what is logged.
     fn malformed(&self, source: &Source, error: &FieldError, now: Moment);
 
-    /// Something happened to a link. One event that was under way when another thread hung the link
-    /// up or closed it may still be told after that.
-    fn link(&self, link: LinkId, event: LinkEvent, now: Moment);
+    /// Something happened to a connection of a link, or to an attempt to make one: it names the
+    /// attempt. One event that was under way when another thread hung the link up or closed it may
+    /// still be told after that, even when the next attempt has been asked for.
+    fn link(&self, attempt: Attempt, event: LinkEvent, now: Moment);
 }
 
 /// Answers on the connection that a packet came on.

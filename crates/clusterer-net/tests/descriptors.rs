@@ -3,7 +3,7 @@
 
 use clusterer_bin::{Dialect, FieldError, Origin, Packet, PacketWriter};
 use clusterer_net::{Config, Ingress, ListenerConfig, Net, Reply, Source, Trust};
-use clusterer_node::{LinkEvent, LinkId, Moment};
+use clusterer_node::{Attempt, LinkEvent, Moment};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::{self, File};
 use std::io::Write;
@@ -20,7 +20,7 @@ impl Ingress for Count {
         Trust::Known
     }
     fn malformed(&self, _: &Source, _: &FieldError, _: Moment) {}
-    fn link(&self, _: LinkId, _: LinkEvent, _: Moment) {}
+    fn link(&self, _: Attempt, _: LinkEvent, _: Moment) {}
 }
 
 /// CPU time of the mio thread so far, nanoseconds.

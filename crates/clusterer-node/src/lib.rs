@@ -48,7 +48,7 @@ mod timers;
 mod url;
 
 pub use id::{ClusterId, DbId, IdError, MachineId, NodeKey};
-pub use link::{LinkEvent, LinkFailure, LinkId};
+pub use link::{Attempt, LinkEvent, LinkFailure, LinkId};
 pub use protocol::{Protocol, UnknownProtocol};
 pub use raw_row::{Cell, Column, RawRow};
 pub use row::{Parsed, Problem, Row, RowError, RowWarning};

@@ -20,6 +20,16 @@ impl fmt::Display for LinkId {
     }
 }
 
+/// One try to connect a link. What is told of a former try, while the next is under way already, has
+/// another number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attempt {
+    /// Which link.
+    pub link: LinkId,
+    /// How often the link had been dialled, with this time.
+    pub number: u32,
+}
+
 /// What a transport reports of a link. It judges nothing: which of these is a failure, and what
 /// state follows, is decided by the probing scheduler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What the prober wants done, and what it found.
 
-use clusterer_node::{Availability, LinkFailure, LinkId, MachineId, NodeKey};
+use clusterer_node::{Attempt, Availability, LinkFailure, LinkId, MachineId, NodeKey};
 use core::net::{IpAddr, SocketAddr};
 
 /// Something to do, or to tell. In order: a `Dial` follows its link's `Open`.
@@ -11,8 +11,8 @@ pub enum Action {
     Changed(Transition),
     /// The link is not used any more: its slot will be given out again with another generation.
     Close(LinkId),
-    /// Try to connect, once. A `Connected` or `Failed` event is expected.
-    Dial(LinkId),
+    /// Try to connect, once. A `Connected` or `Failed` event of this attempt is expected.
+    Dial(Attempt),
     /// Drop the connection or the attempt to connect, without an event. The link stays.
     Hangup(LinkId),
     /// A link is wanted; it is not to be dialled yet.

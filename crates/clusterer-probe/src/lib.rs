@@ -31,9 +31,9 @@
 //! let now = Now::default();
 //! let mut actions = Vec::new();
 //! prober.load(now, [(target, up)], &mut actions);
-//! let [Action::Open { link, .. }, Action::Dial(_)] = actions[..] else { panic!("{actions:?}") };
+//! let [Action::Open { .. }, Action::Dial(attempt)] = actions[..] else { panic!("{actions:?}") };
 //!
-//! prober.link_event(now, link, LinkEvent::Failed(LinkFailure::Refused), &mut actions);
+//! prober.link_event(now, attempt, LinkEvent::Failed(LinkFailure::Refused), &mut actions);
 //! assert_eq!(prober.availability(node).unwrap().state(), State::Probing);
 //! ```
 //!

@@ -20,6 +20,8 @@ pub(crate) struct Link {
     /// The rows that use it: at least one.
     pub(crate) nodes: Vec<NodeKey>,
     pub(crate) state: LinkState,
+    /// How often it was dialled.
+    pub(crate) dialled: u32,
     /// The nonce of the ping that has not been answered nor judged.
     pub(crate) in_flight: Option<i32>,
     /// The process at the other end answers pings. Forgotten when it ends the connection: what
@@ -61,6 +63,7 @@ impl Links {
             peer,
             nodes: Vec::new(),
             state: LinkState::Idle,
+            dialled: 0,
             in_flight: None,
             answers: false,
             last_attempt: None,

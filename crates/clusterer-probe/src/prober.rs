@@ -6,8 +6,8 @@ use crate::{Action, Cause, Transition};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use clusterer_node::{
-    AdminState, Availability, LinkEvent, LinkId, LinkState, MachineId, Moment, NodeKey, Now,
-    Reachability, State, StoredStatus, Timers,
+    AdminState, Attempt, Availability, LinkEvent, LinkId, LinkState, MachineId, Moment, NodeKey,
+    Now, Reachability, State, StoredStatus, Timers,
 };
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
@@ -155,9 +155,13 @@ impl Prober {
         }
     }
 
-    /// Something happened to a link's connection. Events of links that are no more mean nothing.
-    pub fn link_event(&mut self, now: Now, id: LinkId, event: LinkEvent, out: &mut Vec<Action>) {
-        let Some(link) = self.links.get_mut(id) else { return };
+    /// Something happened to a link's connection. Events of links that are no more, and of attempts
+    /// that were hung up, mean nothing.
+    pub fn link_event(&mut self, now: Now, of: Attempt, event: LinkEvent, out: &mut Vec<Action>) {
+        let id = of.link;
+        let Some(link) = self.links.get_mut(id).filter(|link| link.dialled == of.number) else {
+            return;
+        };
         match event {
             LinkEvent::Connected if link.state == LinkState::Dialling => {
                 link.state = LinkState::Open;
@@ -274,6 +278,12 @@ impl Prober {
     #[must_use]
     pub fn link_state(&self, link: LinkId) -> Option<LinkState> {
         self.links.get(link).map(|link| link.state)
+    }
+
+    /// The last attempt to connect a link: the one whose events count.
+    #[must_use]
+    pub fn last_attempt(&self, link: LinkId) -> Option<Attempt> {
+        self.links.get(link).map(|known| Attempt { link, number: known.dialled })
     }
 
     /// Applies an event to every node of a link. Returns whether one of them was up and is not any more.

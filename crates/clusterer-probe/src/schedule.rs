@@ -6,7 +6,8 @@ use crate::transition::Event;
 use crate::{Action, Cause};
 use alloc::vec::Vec;
 use clusterer_node::{
-    AdminState, Availability, LinkFailure, LinkId, LinkState, Moment, NodeKey, Now, Reachability,
+    AdminState, Attempt, Availability, LinkFailure, LinkId, LinkState, Moment, NodeKey, Now,
+    Reachability,
 };
 
 impl Prober {
@@ -73,7 +74,8 @@ impl Prober {
         match link.state {
             LinkState::Idle => {
                 link.state = LinkState::Dialling;
-                out.push(Action::Dial(id));
+                link.dialled = link.dialled.wrapping_add(1);
+                out.push(Action::Dial(Attempt { link: id, number: link.dialled }));
             }
             LinkState::Open if link.in_flight.is_none() => {
                 self.nonce = self.nonce.wrapping_add(1);

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use clusterer_node::{
-    AdminState, ClusterId, LinkEvent, LinkFailure, LinkId, LinkState, MachineId, Moment, NodeKey,
-    Now, Reachability, State, StoredStatus, UnixTime,
+    AdminState, Attempt, ClusterId, LinkEvent, LinkFailure, LinkId, LinkState, MachineId, Moment,
+    NodeKey, Now, Reachability, State, StoredStatus, UnixTime,
 };
 use clusterer_probe::{Action, Prober, Settings, Target};
 use core::time::Duration;
@@ -133,7 +133,8 @@ impl Bench {
             _ => return,
         };
         self.wire.pings.remove(&link);
-        self.prober.link_event(self.now(), link, event, out);
+        let attempt = self.prober.last_attempt(link).unwrap();
+        self.prober.link_event(self.now(), attempt, event, out);
     }
 
     fn load(&mut self, rows: Vec<(usize, u8, u32, u64)>, out: &mut Vec<Action>) {
@@ -168,7 +169,9 @@ impl Bench {
                     open.remove(&link).expect("it was open");
                     pings.remove(&link);
                 }
-                Action::Dial(link) => {
+                Action::Dial(attempt) => {
+                    let link = attempt.link;
+                    assert_eq!(self.prober.last_attempt(link), Some(attempt));
                     let state = open.get_mut(&link).expect("only an open link is dialled");
                     assert_eq!(std::mem::replace(state, LinkState::Dialling), LinkState::Idle);
                 }
@@ -222,7 +225,7 @@ impl Bench {
             let mut out = Vec::new();
             self.prober.tick(self.now(), &mut out);
             for action in &out {
-                if let Action::Dial(link) | Action::Ping { link, .. } = *action {
+                if let Action::Dial(Attempt { link, .. }) | Action::Ping { link, .. } = *action {
                     asked.insert(link, self.now);
                 }
             }
@@ -238,7 +241,7 @@ impl Bench {
                 let mut out = Vec::new();
                 self.tell(link, LinkEvent::Failed(LinkFailure::Refused), &mut out);
                 for action in &out {
-                    if let Action::Dial(link) = *action {
+                    if let Action::Dial(Attempt { link, .. }) = *action {
                         asked.insert(link, self.now);
                     }
                 }

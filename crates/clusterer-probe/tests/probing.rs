@@ -70,8 +70,8 @@ impl Bench {
     }
 
     fn event(&mut self, event: LinkEvent) {
-        let link = self.link();
-        self.prober.link_event(self.now, link, event, &mut self.actions);
+        let attempt = self.prober.last_attempt(self.link()).unwrap();
+        self.prober.link_event(self.now, attempt, event, &mut self.actions);
     }
 
     fn refuse(&mut self) {
@@ -344,7 +344,7 @@ fn a_reload_keeps_connections_and_takes_states_from_the_database() {
 fn a_moved_peer_gets_a_link_of_its_own() {
     let mut bench = Bench::answering(3);
     let moved = Target { address: Some("127.0.0.9:5566".parse().unwrap()), ..target(1, 2, 3) };
-    let old = bench.link();
+    let old = bench.prober.last_attempt(bench.link()).unwrap();
     bench.load(vec![(moved, up())]);
     bench.check("close, open 2, dial");
     bench.prober.link_event(bench.now, old, LinkEvent::Connected, &mut bench.actions);
@@ -519,4 +519,19 @@ fn a_peer_that_answers_and_resets_is_tried_again_at_once_only_once_an_interval()
     bench.check("");
     bench.pass(1);
     bench.check("dial");
+}
+
+#[test]
+fn an_event_of_an_attempt_that_was_hung_up_is_not_taken_for_the_next() {
+    let mut bench = Bench::new(3);
+    let first = bench.prober.last_attempt(bench.link()).unwrap();
+    bench.take();
+    bench.pass(500);
+    bench.check("hangup, 1->2 Probing tries 1 (timed_out), dial");
+    for late in [LinkEvent::Connected, LinkEvent::Failed(LinkFailure::Refused)] {
+        bench.prober.link_event(bench.now, first, late, &mut bench.actions);
+        bench.check("");
+    }
+    bench.event(LinkEvent::Connected);
+    bench.check("ping");
 }

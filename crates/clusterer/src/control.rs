@@ -197,7 +197,7 @@ impl Control {
             match action {
                 Action::Changed(transition) => log(&transition),
                 Action::Close(link) => self.transport.command(LinkCommand::Close(link)),
-                Action::Dial(link) => self.transport.command(LinkCommand::Dial(link)),
+                Action::Dial(attempt) => self.transport.command(LinkCommand::Dial(attempt)),
                 Action::Flush(changes) => self.jobs.queue_flush(changes),
                 Action::Hangup(link) => self.transport.command(LinkCommand::Hangup(link)),
                 Action::Notify(notice) => notify(&notice),

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use clusterer_bin::{FieldError, Packet};
 use clusterer_core::{Admission, View, pong};
 use clusterer_net::{Ingress, Reply, Source, Trust};
-use clusterer_node::{LinkEvent, LinkId, Moment};
+use clusterer_node::{Attempt, LinkEvent, Moment};
 use clusterer_registry::{
     ClusterModule, DropReason, Malformed, ModuleEvent, PacketContext, Verdict,
 };
@@ -105,7 +105,7 @@ impl Ingress for Gateway {
         }
     }
 
-    fn link(&self, link: LinkId, event: LinkEvent, _: Moment) {
-        self.inbox.event(link, event);
+    fn link(&self, attempt: Attempt, event: LinkEvent, _: Moment) {
+        self.inbox.event(attempt, event);
     }
 }

@@ -1,7 +1,7 @@
 //! What the transport's thread tells the control thread: never lost, never waiting, bounded.
 
 use clusterer_core::Input;
-use clusterer_node::{LinkEvent, LinkId, MachineId};
+use clusterer_node::{Attempt, LinkEvent, LinkId, MachineId};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -19,7 +19,7 @@ pub(crate) struct Inbox {
 
 #[derive(Debug, Default)]
 struct Mail {
-    events: Vec<LinkEvent>,
+    events: Vec<(Attempt, LinkEvent)>,
     pong: Option<Pong>,
 }
 
@@ -30,11 +30,11 @@ struct Pong {
 }
 
 impl Inbox {
-    pub(crate) fn event(&self, link: LinkId, event: LinkEvent) {
-        self.put(link, |mail| {
+    pub(crate) fn event(&self, attempt: Attempt, event: LinkEvent) {
+        self.put(attempt.link, |mail| {
             // A pong of a connection that is gone answers nothing.
             mail.pong = None;
-            mail.events.push(event);
+            mail.events.push((attempt, event));
         });
     }
 
@@ -52,8 +52,8 @@ impl Inbox {
         let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
         let mut inputs = Vec::new();
         for (link, mail) in links {
-            for event in mail.events {
-                inputs.push(Input::Link { link, event });
+            for (attempt, event) in mail.events {
+                inputs.push(Input::Link { attempt, event });
             }
             if let Some(Pong { sender, nonce }) = mail.pong {
                 inputs.push(Input::Pong { link, sender, nonce });
@@ -89,8 +89,8 @@ mod tests {
     fn transitions_are_kept_in_order_and_pongs_coalesce() {
         let inbox = Inbox::default();
         let sender = MachineId::new(2).unwrap();
-        inbox.event(LINK, LinkEvent::Closed);
-        inbox.event(LINK, LinkEvent::Connected);
+        inbox.event(Attempt { link: LINK, number: 1 }, LinkEvent::Closed);
+        inbox.event(Attempt { link: LINK, number: 1 }, LinkEvent::Connected);
         for nonce in 0..1_000 {
             inbox.pong(LINK, sender, nonce);
         }
@@ -102,7 +102,7 @@ mod tests {
     fn a_pong_does_not_outlive_its_connection() {
         let inbox = Inbox::default();
         inbox.pong(LINK, MachineId::new(2).unwrap(), 1);
-        inbox.event(LINK, LinkEvent::Closed);
+        inbox.event(Attempt { link: LINK, number: 1 }, LinkEvent::Closed);
         assert_eq!(texts(&inbox), ["Closed"]);
     }
 }

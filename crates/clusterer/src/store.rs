@@ -91,7 +91,10 @@ impl Jobs {
         self.running = None;
         let Done { flushed, loaded } = done.unwrap_or_else(|error| {
             let error = lost(&error);
-            Done { flushed: flushes.then(|| Err(error.clone())), loaded: loads.then(|| Err(error)) }
+            Done {
+                flushed: flushes.then(|| Err(error.clone())),
+                loaded: loads.then_some(Err(error)),
+            }
         });
         Outcome { flushed, loaded, waiting }
     }

@@ -5,7 +5,7 @@ use clusterer_net::{
     Clock, Command, Config, Handle, Ingress, LinkSpec, ListenerConfig, Net, Reply, Source,
     Transport, Trust,
 };
-use clusterer_node::{LinkEvent, LinkId, Moment};
+use clusterer_node::{Attempt, LinkEvent, LinkId, Moment};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 use socket2::{Domain, Socket, Type};
 use std::fs;
@@ -70,7 +70,8 @@ impl Ingress for Recorder {
         self.malformed.lock().unwrap().push(*error);
     }
 
-    fn link(&self, link: LinkId, event: LinkEvent, _: Moment) {
+    fn link(&self, attempt: Attempt, event: LinkEvent, _: Moment) {
+        let link = attempt.link;
         self.remember_thread();
         if event == LinkEvent::Connected
             && let Some((handle, packet)) = &*self.greeting.lock().unwrap()
@@ -161,7 +162,7 @@ impl Node {
     }
 
     pub(crate) fn dial(&self, link: LinkId) {
-        self.handle.command(Command::Dial(link));
+        self.handle.command(Command::Dial(Attempt { link, number: 1 }));
     }
 
     /// Opens, dials, and waits for the connection.

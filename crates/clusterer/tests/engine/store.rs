@@ -1,7 +1,7 @@
 //! Whatever the store does, the engine goes on and ends.
 
 use crate::support::{Mood, PATIENCE, TestStore, ends, eventually, lonely, machine, node, state};
-use clusterer::{Cluster, DbId, Protocol, ReloadError, StartError, State, StoreError};
+use clusterer::{Cluster, Protocol, ReloadError, StartError, State, StoreError};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -131,16 +131,6 @@ async fn what_is_dirty_is_written_at_the_end() {
     engine.shutdown().await;
     let last = *store.flushes.lock().unwrap().concat().last().expect("something was written");
     assert_eq!((last.status.state, last.by_administrator), (State::Down, true));
-}
-
-#[tokio::test]
-async fn a_conflict_is_no_failure_and_is_not_tried_again() {
-    let store = TestStore::new(lonely());
-    store.conflicts.lock().unwrap().push(DbId::new(102).unwrap());
-    let engine = start(&store).await;
-    eventually("a write", || !store.flushes.lock().unwrap().is_empty()).await;
-    ends("a reload", engine.reload()).await.expect("the store is well");
-    engine.shutdown().await;
 }
 
 #[tokio::test]

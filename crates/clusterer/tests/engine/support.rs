@@ -1,8 +1,8 @@
 //! A store with moods, rows, and waiting without racing.
 
 use clusterer::{
-    BoxFuture, Cell, Change, Cluster, ClusterId, DbId, Flushed, MachineId, NodeKey, NodeStore,
-    RawRow, State, StoreError,
+    BoxFuture, Cell, Change, Cluster, ClusterId, Flushed, MachineId, NodeKey, NodeStore, RawRow,
+    State, StoreError,
 };
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -27,7 +27,6 @@ pub(crate) enum Mood {
 /// A table in memory.
 pub(crate) struct TestStore {
     pub(crate) rows: Mutex<Vec<RawRow>>,
-    pub(crate) conflicts: Mutex<Vec<DbId>>,
     pub(crate) flushes: Mutex<Vec<Vec<Change>>>,
     loads: watch::Sender<usize>,
     loading: watch::Sender<Mood>,
@@ -38,7 +37,6 @@ impl TestStore {
     pub(crate) fn new(rows: Vec<RawRow>) -> Arc<Self> {
         Arc::new(Self {
             rows: Mutex::new(rows),
-            conflicts: Mutex::default(),
             flushes: Mutex::default(),
             loads: watch::Sender::new(0),
             loading: watch::Sender::new(Mood::Well),
@@ -86,7 +84,6 @@ impl NodeStore for TestStore {
             self.flushes.lock().unwrap().push(changes.to_vec());
             let mut flushed = Flushed::default();
             flushed.written = changes.len();
-            flushed.conflicts = self.conflicts.lock().unwrap().clone();
             Ok(flushed)
         })
     }

@@ -7,7 +7,7 @@ use std::{
 
 use clusterer_bin::{Dialect, FieldError, Packet};
 use clusterer_net::{Clock, Config, Ingress, ListenerConfig, Net, Reply, Source, Trust};
-use clusterer_node::{LinkEvent, LinkId, Moment};
+use clusterer_node::{Attempt, LinkEvent, Moment};
 
 struct Recorder;
 
@@ -21,7 +21,7 @@ impl Ingress for Recorder {
         println!("{}: {error}", from.peer);
     }
 
-    fn link(&self, _: LinkId, _: LinkEvent, _: Moment) {}
+    fn link(&self, _: Attempt, _: LinkEvent, _: Moment) {}
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -19,9 +19,9 @@ fn main() {
     let mut prober = Prober::new(Settings::default(), 0);
     prober.load(now, [(target, status)], &mut actions);
     for action in std::mem::take(&mut actions) {
-        if let Action::Open { link, .. } = action {
+        if let Action::Dial(attempt) = action {
             let refused = LinkEvent::Failed(LinkFailure::Refused);
-            prober.link_event(now, link, refused, &mut actions);
+            prober.link_event(now, attempt, refused, &mut actions);
         }
     }
     println!("{actions:?}");

@@ -1,0 +1,89 @@
+//! An engine's threads end with it. A program of its own: it looks at all threads of the process.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use clusterer::{
+    BoxFuture, Cell, Change, Cluster, Dialect, Flushed, ListenerConfig, MachineId, NodeStore,
+    RawRow, StoreError,
+};
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Two nodes, or an error.
+struct Store {
+    well: bool,
+}
+
+impl NodeStore for Store {
+    fn load(&self) -> BoxFuture<'_, Result<Vec<RawRow>, StoreError>> {
+        let row = |machine: i128| RawRow {
+            id: Cell::Int(machine),
+            cluster_id: Cell::Int(1),
+            machine_id: Cell::Int(machine),
+            url: Cell::Text(format!("bin:127.0.0.1:{machine}")),
+            ..RawRow::default()
+        };
+        let answer = if self.well {
+            Ok(vec![row(1), row(2)])
+        } else {
+            Err(StoreError::Refused("no permission".into()))
+        };
+        Box::pin(async { answer })
+    }
+
+    fn flush<'a>(&'a self, _: &'a [Change]) -> BoxFuture<'a, Result<Flushed, StoreError>> {
+        Box::pin(async { Ok(Flushed::default()) })
+    }
+}
+
+fn threads() -> Vec<String> {
+    let tasks = fs::read_dir("/proc/self/task").expect("this is Linux");
+    let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).ok();
+    let names = tasks.flatten().filter_map(name);
+    names.filter(|name| name.starts_with("clusterer-")).collect()
+}
+
+/// A thread gives itself its name, and goes a moment after it has ended.
+async fn await_threads(count: usize, after: &str) {
+    let give_up = Instant::now() + Duration::from_secs(20);
+    while threads().len() != count {
+        assert!(Instant::now() < give_up, "after {after}: {:?}", threads());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+async fn start(well: bool) -> Option<Cluster> {
+    let listener = ListenerConfig { address: ([127, 0, 0, 1], 0).into(), dialect: Dialect::V22 };
+    let store = Arc::new(Store { well });
+    let builder = Cluster::builder(MachineId::new(1).unwrap(), store);
+    builder.listen(vec![listener]).persistent(true).start().await.ok()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn end_with_the_engine_however_it_ends() {
+    assert!(start(false).await.is_none());
+    await_threads(0, "a start that failed").await;
+
+    let engine = start(true).await.expect("it starts");
+    let clone = engine.clone();
+    drop(engine);
+    await_threads(2, "a start, with a handle left").await;
+    drop(clone);
+    await_threads(0, "the last handle").await;
+
+    let engine = start(true).await.expect("it starts");
+    engine.shutdown().await;
+    await_threads(0, "a shutdown").await;
+
+    for turns in 0..20 {
+        let starting = tokio::spawn(start(true));
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        starting.abort();
+        drop(starting.await);
+    }
+    await_threads(0, "starts given up at any moment").await;
+}
