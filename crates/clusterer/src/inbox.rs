@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 /// Link events and pongs on their way to the control thread.
 ///
 /// A link's connection ends before the next one is asked for, so a link has at most a handful of events
-/// here, however slow the control thread is. Of its pongs only the last is kept: older ones answer
-/// pings that have been given up.
+/// here, however slow the control thread is. Of the pongs between two events only the last is kept: older
+/// ones answer pings that have been given up.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     links: Mutex<BTreeMap<LinkId, Mail>>,
@@ -19,27 +19,21 @@ pub(crate) struct Inbox {
 
 #[derive(Debug, Default)]
 struct Mail {
-    events: Vec<(Attempt, LinkEvent)>,
-    pong: Option<Pong>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Pong {
-    sender: MachineId,
-    nonce: i32,
+    inputs: Vec<Input>,
+    /// The last pong, if it came after them.
+    pong: Option<Input>,
 }
 
 impl Inbox {
     pub(crate) fn event(&self, attempt: Attempt, event: LinkEvent) {
         self.put(attempt.link, |mail| {
-            // A pong of a connection that is gone answers nothing.
-            mail.pong = None;
-            mail.events.push((attempt, event));
+            mail.inputs.extend(mail.pong.take());
+            mail.inputs.push(Input::Link { attempt, event });
         });
     }
 
     pub(crate) fn pong(&self, link: LinkId, sender: MachineId, nonce: i32) {
-        self.put(link, |mail| mail.pong = Some(Pong { sender, nonce }));
+        self.put(link, |mail| mail.pong = Some(Input::Pong { link, sender, nonce }));
     }
 
     /// Waits until there is something.
@@ -50,16 +44,7 @@ impl Inbox {
     /// Takes everything, in order of each link.
     pub(crate) fn take(&self) -> Vec<Input> {
         let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut inputs = Vec::new();
-        for (link, mail) in links {
-            for (attempt, event) in mail.events {
-                inputs.push(Input::Link { attempt, event });
-            }
-            if let Some(Pong { sender, nonce }) = mail.pong {
-                inputs.push(Input::Pong { link, sender, nonce });
-            }
-        }
-        inputs
+        links.into_values().flat_map(|mail| mail.inputs.into_iter().chain(mail.pong)).collect()
     }
 
     fn put(&self, link: LinkId, change: impl FnOnce(&mut Mail)) {
@@ -99,10 +84,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pong_does_not_outlive_its_connection() {
+    fn a_pong_that_came_before_its_connection_ended_counts() {
         let inbox = Inbox::default();
-        inbox.pong(LINK, MachineId::new(2).unwrap(), 1);
+        for nonce in [1, 2] {
+            inbox.pong(LINK, MachineId::new(2).unwrap(), nonce);
+        }
         inbox.event(Attempt { link: LINK, number: 1 }, LinkEvent::Closed);
-        assert_eq!(texts(&inbox), ["Closed"]);
+        assert_eq!(texts(&inbox), ["Pong 2", "Closed"]);
     }
 }
