@@ -23,6 +23,7 @@ fn a_refused_attempt_is_one_failure() {
     node.assert_idle();
     node.dial(link);
     node.await_events(&[LinkEvent::Failed(LinkFailure::Refused); 2]);
+    assert_eq!(node.numbers(), [0, 1]);
 }
 
 #[test]
@@ -63,6 +64,7 @@ fn a_peer_that_closes_in_order_is_told_once_and_the_queue_is_kept() {
     let received = read_packets(&mut peer, 3);
     assert_eq!(received, [("m".into(), 0), ("m".into(), 1), ("m".into(), 2)]);
     node.await_events(&[LinkEvent::Connected, LinkEvent::Closed, LinkEvent::Connected]);
+    assert_eq!(node.numbers(), [0, 0, 1]);
 }
 
 #[test]
@@ -133,6 +135,7 @@ fn hanging_up_and_dialling_at_once_makes_a_new_connection() {
     let _second = accept(&listener);
     await_end(&mut first);
     node.await_events(&[LinkEvent::Connected, LinkEvent::Connected]);
+    assert_eq!(node.numbers(), [0, 1]);
 }
 
 #[test]

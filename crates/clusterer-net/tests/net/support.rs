@@ -11,7 +11,7 @@ use socket2::{Domain, Socket, Type};
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ pub(crate) struct Seen {
 pub(crate) struct Recorder {
     packets: Mutex<Vec<Seen>>,
     malformed: Mutex<Vec<FieldError>>,
-    events: Mutex<Vec<(LinkId, LinkEvent)>>,
+    events: Mutex<Vec<(Attempt, LinkEvent)>>,
     pub(crate) flood: AtomicU64,
     thread: OnceLock<String>,
     /// Sends this on every link that becomes connected.
@@ -78,7 +78,7 @@ impl Ingress for Recorder {
         {
             handle.send_control(link, packet.clone()).unwrap();
         }
-        self.events.lock().unwrap().push((link, event));
+        self.events.lock().unwrap().push((attempt, event));
     }
 }
 
@@ -126,6 +126,7 @@ pub(crate) struct Node {
     pub(crate) handle: Handle,
     pub(crate) seen: Arc<Recorder>,
     figures: Figures,
+    dialled: AtomicU32,
 }
 
 impl Node {
@@ -140,7 +141,7 @@ impl Node {
         let seen = Arc::new(Recorder::default());
         let ingress = Arc::clone(&seen);
         let net = metrics::with_local_recorder(&figures, || bound.start(clock(), ingress)).unwrap();
-        Self { handle: net.handle(), net: Some(net), seen, figures }
+        Self { handle: net.handle(), net: Some(net), seen, figures, dialled: AtomicU32::new(0) }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -161,8 +162,10 @@ impl Node {
         link
     }
 
+    /// Attempts are numbered from 0, whatever the link.
     pub(crate) fn dial(&self, link: LinkId) {
-        self.handle.command(Command::Dial(Attempt { link, number: 1 }));
+        let number = self.dialled.fetch_add(1, Ordering::Relaxed);
+        self.handle.command(Command::Dial(Attempt { link, number }));
     }
 
     /// Opens, dials, and waits for the connection.
@@ -177,9 +180,14 @@ impl Node {
         self.seen.events.lock().unwrap().iter().map(|&(_, event)| event).collect()
     }
 
+    /// The numbers of the attempts that the events were of.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        self.seen.events.lock().unwrap().iter().map(|(attempt, _)| attempt.number).collect()
+    }
+
     pub(crate) fn last_event_of(&self, link: LinkId) -> Option<LinkEvent> {
         let events = self.seen.events.lock().unwrap();
-        events.iter().rev().find(|(id, _)| *id == link).map(|&(_, event)| event)
+        events.iter().rev().find(|(attempt, _)| attempt.link == link).map(|&(_, event)| event)
     }
 
     /// Waits until so many events have come, and compares all that came.
