@@ -10,7 +10,7 @@ use clusterer_node::{
     AdminState, Availability, Change, ClusterId, DbId, LinkState, MachineId, Moment, Node, NodeKey,
     Now, Protocol, Row, State, StoredStatus, Table,
 };
-use clusterer_probe::{Cause, Prober, Target, Transition, UnknownNode};
+use clusterer_probe::{Cause, Prober, Target, UnknownNode};
 use clusterer_registry::{ClusterModule, Member, Notice, RegisterError, Registration, Registry};
 use core::fmt;
 use core::net::IpAddr;
@@ -134,9 +134,11 @@ impl Core {
     ) -> Result<(), StatusError> {
         self.require(node, protocol)?;
         let mut found = Vec::new();
-        let result = self.prober.administer(now, node, admin, &mut found);
+        self.prober.administer(now, node, admin, &mut found)?;
+        // Written even if it changes nothing here: the database may say otherwise meanwhile.
+        self.persistence.changed(now.mono, node, true);
         self.carry(now.mono, found, actions);
-        Ok(result?)
+        Ok(())
     }
 
     /// A module saw a node fail.
@@ -265,7 +267,10 @@ impl Core {
             self.stale |= !matches!(action, Found::Ping { .. });
             actions.push(match action {
                 Found::Changed(transition) => {
-                    self.note_change(now, &transition);
+                    // What was loaded is in the database already.
+                    if transition.cause != Cause::Reload {
+                        self.persistence.changed(now, transition.node, false);
+                    }
                     Action::Changed(transition)
                 }
                 Found::Close(link) => Action::Close(link),
@@ -275,16 +280,6 @@ impl Core {
                 Found::Ping { link, nonce } => Action::Ping { link, nonce },
                 _ => continue,
             });
-        }
-    }
-
-    fn note_change(&mut self, now: Moment, transition: &Transition) {
-        match transition.cause {
-            Cause::Reload => {}
-            cause => {
-                let by_administrator = cause == Cause::Administrator;
-                self.persistence.changed(now, transition.node, by_administrator);
-            }
         }
     }
 

@@ -329,3 +329,13 @@ fn a_failed_flush_is_tried_again() {
     bench.pass(2_000);
     assert_eq!(bench.flushes().len(), 1);
 }
+
+#[test]
+fn an_administrators_word_is_written_even_if_it_changes_nothing_here() {
+    let mut bench = Bench::new(true);
+    let Bench { core, now, actions } = &mut bench;
+    core.administer(*now, node(2), Protocol::Bin, AdminState::Enabled, actions).unwrap();
+    bench.pass(1_000);
+    let change = bench.flushes()[0][0];
+    assert_eq!((change.status.state, change.by_administrator), (State::Up, true));
+}
