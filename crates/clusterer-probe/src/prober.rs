@@ -116,7 +116,7 @@ impl Prober {
     }
 
     /// Replaces all nodes: those not named are forgotten, the state of each one named is set to what is
-    /// stored, connections of those that stay are kept.
+    /// stored, connections of those that stay are kept. Of two with one key the first counts.
     pub fn load(
         &mut self,
         now: Now,
@@ -127,6 +127,9 @@ impl Prober {
         let mut urgent = BTreeSet::new();
         for (target, status) in targets {
             let node = target.node;
+            if self.nodes.contains_key(&node) {
+                continue;
+            }
             let availability = stored(&target, status, now);
             let old = former.remove(&node);
             let Target { address, bind, .. } = target;

@@ -535,3 +535,13 @@ fn an_event_of_an_attempt_that_was_hung_up_is_not_taken_for_the_next() {
     bench.event(LinkEvent::Connected);
     bench.check("ping");
 }
+
+#[test]
+fn a_node_that_is_named_twice_leaves_no_link_behind() {
+    let mut bench = Bench::empty();
+    let again = Target { address: Some("127.0.0.9:5566".parse().unwrap()), ..target(1, 2, 3) };
+    bench.load(vec![(target(1, 2, 3), up()), (again, up())]);
+    bench.check("open 2, dial");
+    bench.load(vec![]);
+    bench.check("close");
+}
