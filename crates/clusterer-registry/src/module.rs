@@ -9,7 +9,8 @@ use core::net::IpAddr;
 ///
 /// Both callbacks may run at the same time, on several threads: packets on the transport's, events on
 /// the transport's and on the control thread. No lock of the node is held meanwhile. A callback
-/// should return within microseconds: the connection it is called for waits.
+/// should return within microseconds: every connection of its thread waits, and a pong that waits longer
+/// than the ping timeout counts as missing.
 pub trait ClusterModule: Send + Sync {
     /// A packet for this module has been admitted.
     ///
