@@ -25,7 +25,9 @@ pub struct Config {
     pub link_queue_bytes: usize,
     /// Most packets queued for one link, traffic only. Default 65536.
     pub link_queue_packets: usize,
-    /// Most inbound connections at a time; one more is accepted and closed. Default 1024.
+    /// Most inbound connections at a time. One more closes the stranger that has been silent the
+    /// longest, or is itself closed if only known senders are connected. Never more than three
+    /// quarters of the descriptors that the process may open when it starts to listen. Default 1024.
     pub max_connections: usize,
     /// A packet that is not complete this long after its first byte closes its connection.
     /// Default 10 s.

@@ -37,7 +37,8 @@ pub(crate) struct Connection {
     writable: bool,
     /// When the packet that is not whole yet began.
     partial_since: Option<Moment>,
-    last_packet: Moment,
+    /// When the last whole packet came; at first, when the connection did.
+    pub(crate) last_packet: Moment,
     /// It waits for its turn already.
     pub(crate) scheduled: bool,
     /// The timer set for it.
@@ -94,6 +95,11 @@ impl Connection {
 
     pub(crate) const fn is_established(&self) -> bool {
         matches!(self.role, Role::Inbound(_) | Role::Dialled { established: true, .. })
+    }
+
+    /// Accepted, and no known sender ever spoke on it.
+    pub(crate) const fn is_stranger(&self) -> bool {
+        matches!(self.role, Role::Inbound(Trust::Stranger))
     }
 
     pub(crate) const fn ready(&mut self, readable: bool, writable: bool) {

@@ -1,6 +1,7 @@
 //! The mio thread: waits, lets every socket that is ready have its share, looks after deadlines.
 
 use crate::connection::{Connection, Role, Turn};
+use crate::descriptors;
 use crate::failure::Loss;
 use crate::handle::Shared;
 use crate::links::Link;
@@ -61,6 +62,8 @@ pub(crate) struct EventLoop {
     scratch: Vec<u8>,
     pub(crate) tally: Tally,
     inbound: usize,
+    /// Most inbound connections: what is configured, or less where descriptors are few.
+    max_inbound: usize,
     pub(crate) outbound: usize,
     /// Inbound and outbound connections and queued bytes, as the gauges show them.
     gauged: Option<[usize; 3]>,
@@ -83,6 +86,7 @@ impl EventLoop {
         }
         Ok(Self {
             now: clock(),
+            max_inbound: descriptors::for_inbound(config.max_connections),
             poll,
             shared,
             ingress,
@@ -268,12 +272,7 @@ impl EventLoop {
     }
 
     fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, dialect: clusterer_bin::Dialect) {
-        if self.inbound >= self.config.max_connections {
-            self.tally.dropped(Reason::ConnectionLimit, 1);
-            if let Some(more) = self.log_accepts.allow(self.now) {
-                let limit = self.config.max_connections;
-                tracing::warn!(%peer, limit, more, "closed: too many inbound connections");
-            }
+        if self.inbound >= self.max_inbound && !self.make_room(peer) {
             return;
         }
         let Ok(local) = stream.local_addr() else { return };
@@ -285,6 +284,24 @@ impl EventLoop {
             self.inbound += 1;
             self.arm(key);
         }
+    }
+
+    /// Closes the stranger that has been silent the longest, so that whoever can connect cannot keep
+    /// nodes out by holding all connections. Returns false if only known senders are there: then the
+    /// newcomer is the one to go.
+    fn make_room(&mut self, newcomer: SocketAddr) -> bool {
+        self.tally.dropped(Reason::ConnectionLimit, 1);
+        let strangers = self.connections.iter().filter(|(_, connection)| connection.is_stranger());
+        let silent = strangers.min_by_key(|(_, connection)| connection.last_packet);
+        let closed = silent.map(|(key, connection)| (key, connection.source().peer));
+        if let Some(more) = self.log_accepts.allow(self.now) {
+            let (peer, limit) = (closed.map_or(newcomer, |(_, peer)| peer), self.max_inbound);
+            tracing::warn!(%peer, limit, more, "closed: too many inbound connections");
+        }
+        if let Some((key, _)) = closed {
+            self.drop_connection(key);
+        }
+        closed.is_some()
     }
 
     /// Keeps a connection and has its events reported.

@@ -71,6 +71,7 @@
 mod command;
 mod config;
 mod connection;
+mod descriptors;
 mod dial;
 mod event_loop;
 mod failure;

@@ -80,8 +80,14 @@ impl<T> Slots<T> {
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
-        let slots = self.slots.iter().enumerate().filter(|(_, slot)| slot.value.is_some());
-        slots.map(|(index, slot)| Key::new(index, slot.generation))
+        self.iter().map(|(key, _)| key)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(index, slot)| {
+            slot.value.as_ref().map(|value| (Key::new(index, slot.generation), value))
+        })
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {

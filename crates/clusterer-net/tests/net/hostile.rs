@@ -139,18 +139,48 @@ fn one_connection_too_many_is_closed_and_the_others_stay() {
     let mut config = listening(&[("127.0.0.1:0", Dialect::V22)]);
     config.max_connections = 2;
     let node = Node::with(config);
-    let mut first = node.connect();
-    let second = node.connect();
-    node.await_metric("clusterer_bin_connections", Some("inbound"), 2);
+    let mut known = [node.connect(), node.connect()];
+    for peer in &mut known {
+        peer.write_all(&plain("m", 0).to_vec()).unwrap();
+    }
+    node.await_packets("m", 2);
     await_end(&mut node.connect());
     node.await_dropped("connection_limit", 1);
-    first.write_all(&plain("m", 0).to_vec()).unwrap();
-    node.await_packets("m", 1);
+    known[0].write_all(&plain("m", 0).to_vec()).unwrap();
+    node.await_packets("m", 3);
 
+    let [_first, second] = known;
     drop(second);
     node.await_metric("clusterer_bin_connections", Some("inbound"), 1);
     node.connect().write_all(&plain("m", 1).to_vec()).unwrap();
+    node.await_packets("m", 4);
+}
+
+#[test]
+fn strangers_that_hold_all_connections_do_not_keep_a_node_out() {
+    let mut config = listening(&[("127.0.0.1:0", Dialect::V22)]);
+    config.max_connections = 3;
+    let node = Node::with(config);
+    let mut known = node.connect();
+    known.write_all(&plain("m", 0).to_vec()).unwrap();
+    node.await_packets("m", 1);
+    let mut silent = node.connect();
+    node.await_metric("clusterer_bin_connections", Some("inbound"), 2);
+    // Millisecond by millisecond is how the transport sees who was silent the longest.
+    std::thread::sleep(Duration::from_millis(20));
+    let mut talking = node.connect();
+    talking.write_all(&plain("stranger", 0).to_vec()).unwrap();
+    node.await_packets("stranger", 1);
+
+    let mut newcomer = node.connect();
+    newcomer.write_all(&plain("m", 0).to_vec()).unwrap();
     node.await_packets("m", 2);
+    await_end(&mut silent);
+    node.await_dropped("connection_limit", 1);
+    for peer in [&mut known, &mut newcomer, &mut talking] {
+        peer.write_all(&plain("m", 0).to_vec()).unwrap();
+    }
+    node.await_packets("m", 5);
 }
 
 #[test]
