@@ -132,6 +132,21 @@ fn a_fifo_path_that_is_a_regular_file() -> Result<()> {
 }
 
 #[test]
+fn what_is_wrong_with_a_fifo_is_said_at_the_key_to_mend() -> Result<()> {
+    let bench = Bench::new()?;
+    let replies = bench.lab.reply_dir().display().to_string();
+    bench.replace(&replies, "/nonexistent").refuses(&["node-1.toml:10:13", "mi.fifo.reply_dir"])?;
+    for (key, value) in [("fifo_user", "no such user"), ("fifo_group", "no such group")] {
+        let name = value.replace(' ', "-");
+        let more = format!("[mi.fifo]\n{key} = \"{name}\"");
+        let place = format!("node-1.toml:9:{}", key.len() + 4);
+        let bench = Bench::new()?.replace("[mi.fifo]", &more);
+        bench.refuses(&[&place, &format!("mi.fifo.{key}"), &name])?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_second_daemon_with_the_same_fifo() -> Result<()> {
     let (lab, at) = Lab::with_nodes(2)?;
     let _running = lab.start(1, &lab.config(1, at[0], ""))?;

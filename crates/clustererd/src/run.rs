@@ -5,7 +5,7 @@ use crate::exporter::Exporter;
 use anyhow::{Context as _, Result, anyhow};
 use clusterer::{Cluster, Dialect, ListenerConfig, MachineId, NodeStore, StartError};
 use clusterer_db::Options;
-use clusterer_mi::{CommandTable, FifoConfig, FifoHandle, FifoServer, uptime, version};
+use clusterer_mi::{CommandTable, FifoConfig, FifoError, FifoHandle, FifoServer, uptime, version};
 use clusterer_ratelimit::{RateLimit, Running, bin_status_command, mi_commands};
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,7 +146,17 @@ fn bind_fifo(section: &Fifo) -> Result<FifoServer, Failure> {
     config.user = section.fifo_user.value.as_ref().map(ToString::to_string);
     config.group = section.fifo_group.value.as_ref().map(ToString::to_string);
     config.reply_dir.clone_from(&section.reply_dir.value.0);
-    FifoServer::bind(config).map_err(|error| section.fifo_name.error(error).into())
+    FifoServer::bind(config).map_err(|error| {
+        // Where it is to be mended.
+        let at = match &error {
+            FifoError::Mode { .. } => section.fifo_mode.error(&error),
+            FifoError::ReplyDir { .. } => section.reply_dir.error(&error),
+            FifoError::UnknownGroup { .. } => section.fifo_group.error(&error),
+            FifoError::UnknownUser { .. } => section.fifo_user.error(&error),
+            _ => section.fifo_name.error(&error),
+        };
+        at.into()
+    })
 }
 
 async fn start_cluster(
