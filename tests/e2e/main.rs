@@ -17,3 +17,4 @@ mod membership;
 mod metrics;
 mod mi;
 mod replay;
+mod start;

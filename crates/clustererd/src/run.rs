@@ -3,16 +3,19 @@
 use crate::config::{Clusterer, Config, ConfigError, Fifo};
 use crate::exporter::Exporter;
 use anyhow::{Context as _, Result, anyhow};
-use clusterer::{Cluster, Dialect, ListenerConfig, MachineId, NodeStore, StartError};
+use clusterer::{Cluster, Dialect, ListenerConfig, MachineId, NodeStore, StartError, StoreError};
 use clusterer_db::Options;
 use clusterer_mi::{CommandTable, FifoConfig, FifoError, FifoHandle, FifoServer, uptime, version};
 use clusterer_ratelimit::{RateLimit, Running, bin_status_command, mi_commands};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long what is still running may take once everything was told to end.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long to wait before the database is tried again.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// How it ended, when it did not end well.
 pub(crate) enum Failure {
@@ -36,8 +39,16 @@ pub(crate) fn run(config: Config) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::Run(error.into()))?;
     let outcome = runtime.block_on(async {
-        let node = Node::start(config).await?;
-        node.run().await.map_err(Failure::Run)
+        let mut signals = Signals::catch().map_err(Failure::Run)?;
+        // The database may take its time: until it answers, what is asked here is to end.
+        let node = tokio::select! {
+            node = Node::start(config) => node?,
+            () = signals.end() => {
+                tracing::info!("ended before it had started");
+                return Ok(());
+            }
+        };
+        node.run(signals).await.map_err(Failure::Run)
     });
     runtime.shutdown_timeout(GRACE);
     outcome
@@ -48,7 +59,13 @@ struct Node {
     cluster: Cluster,
     fifo: Option<FifoHandle>,
     ratelimit: Option<Running>,
-    signals: Signals,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    End,
+    Reload,
 }
 
 struct Signals {
@@ -60,7 +77,6 @@ struct Signals {
 impl Node {
     /// Starts in an order in which whatever can be wrong is found before anything is seen from outside.
     async fn start(config: Config) -> Result<Self, Failure> {
-        let signals = Signals::catch().map_err(Failure::Run)?;
         if let Some(metrics) = &config.metrics {
             let exporter = Exporter::bind(metrics.listen.value.0)
                 .map_err(|error| metrics.listen.error(format_args!("{error:#}")))?;
@@ -84,17 +100,13 @@ impl Node {
             None => None,
         };
         tracing::info!(server_id = %own, listen = ?cluster.local_addresses(), "running");
-        Ok(Self { cluster, fifo, ratelimit: running, signals })
+        Ok(Self { cluster, fifo, ratelimit: running })
     }
 
     /// Obeys signals until one ends it.
-    async fn run(mut self) -> Result<()> {
-        loop {
-            tokio::select! {
-                _ = self.signals.hangup.recv() => self.reload().await,
-                _ = self.signals.interrupt.recv() => break,
-                _ = self.signals.terminate.recv() => break,
-            }
+    async fn run(self, mut signals: Signals) -> Result<()> {
+        while signals.next().await == Asked::Reload {
+            self.reload().await;
         }
         tracing::info!("ending");
         // First nobody asks for anything more, then what is queued goes out.
@@ -124,6 +136,19 @@ impl Signals {
             terminate: catch(SignalKind::terminate())?,
         })
     }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.interrupt.recv() => Asked::End,
+            _ = self.terminate.recv() => Asked::End,
+        }
+    }
+
+    /// Waits for a signal to end. One to reload is taken: what starts reads everything anew.
+    async fn end(&mut self) {
+        while self.next().await == Asked::Reload {}
+    }
 }
 
 fn server_id(config: &Clusterer) -> Result<MachineId, Failure> {
@@ -134,10 +159,17 @@ fn server_id(config: &Clusterer) -> Result<MachineId, Failure> {
 async fn open_store(config: &Clusterer) -> Result<Arc<dyn NodeStore>, Failure> {
     let patience = config.db_connect_timeout.value;
     let options = Options::default().names(config.names.clone()).lock_timeout(patience / 2);
-    let store = clusterer_db::open(&config.db_url.value, &options)
-        .await
-        .map_err(|error| config.db_url.error(error))?;
-    Ok(store.into())
+    let give_up = Instant::now() + patience;
+    loop {
+        match clusterer_db::open(&config.db_url.value, &options).await {
+            Ok(store) => return Ok(store.into()),
+            Err(error @ StoreError::Unavailable(_)) if Instant::now() + RETRY < give_up => {
+                tracing::warn!(%error, "the database cannot be opened yet; trying again");
+                tokio::time::sleep(RETRY).await;
+            }
+            Err(error) => return Err(config.db_url.error(error).into()),
+        }
+    }
 }
 
 fn bind_fifo(section: &Fifo) -> Result<FifoServer, Failure> {

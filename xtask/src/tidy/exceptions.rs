@@ -23,6 +23,11 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         path: "crates/clusterer/src/builder.rs",
         reason: "the pause between two attempts to reach a database that is away at start",
     },
+    Exception {
+        rule: Rule::Sleep,
+        path: "crates/clustererd/src/run.rs",
+        reason: "the same pause, as long as the database cannot even be opened",
+    },
 ];
 
 /// Drops the findings that are excused, adds the excuses that are not needed.
