@@ -99,3 +99,30 @@ fn a_database_that_is_locked_for_a_while_is_waited_for() -> Result<()> {
     locked.execute_batch("ROLLBACK")?;
     wait_for("it runs", PATIENCE, || Ok(daemon.log().contains("running").then_some(())))
 }
+
+#[test]
+fn it_may_open_as_many_files_as_the_administrator_allows() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(1)?;
+    let daemon = Starting::spawn(&lab, &lab.config(1, at[0], ""), "-S -n 200")?;
+    wait_for("it runs", PATIENCE, || Ok(daemon.log().contains("running").then_some(())))?;
+    let limits = daemon.proc("limits")?;
+    let files = limits.lines().find(|line| line.starts_with("Max open files"));
+    let numbers: Vec<&str> = files.context("a limit")?.split_whitespace().skip(3).collect();
+    assert_eq!(numbers[0], numbers[1], "{limits}");
+    Ok(())
+}
+
+#[test]
+fn strangers_that_connect_without_end_leave_descriptors_for_management() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(1)?;
+    let daemon = Starting::spawn(&lab, &lab.config(1, at[0], ""), "-n 100")?;
+    wait_for("it runs", PATIENCE, || Ok(daemon.log().contains("running").then_some(())))?;
+    let strangers: Result<Vec<_>, _> = (0..120).map(|_| TcpStream::connect(at[0])).collect();
+    let _strangers = strangers?;
+    wait_for("there are too many", PATIENCE, || {
+        Ok(daemon.log().contains("too many inbound connections").then_some(()))
+    })?;
+    let reply = call(&lab.fifo(1), &lab.reply_dir(), "clusterer_reload", &[], PATIENCE)?;
+    assert_eq!(reply, "200 OK\n\n", "{}", daemon.log());
+    Ok(())
+}

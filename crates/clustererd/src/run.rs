@@ -7,6 +7,7 @@ use clusterer::{Cluster, Dialect, ListenerConfig, MachineId, NodeStore, StartErr
 use clusterer_db::Options;
 use clusterer_mi::{CommandTable, FifoConfig, FifoError, FifoHandle, FifoServer, uptime, version};
 use clusterer_ratelimit::{RateLimit, Running, bin_status_command, mi_commands};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -33,6 +34,7 @@ impl From<ConfigError> for Failure {
 
 /// Runs a node until a signal ends it.
 pub(crate) fn run(config: Config) -> Result<(), Failure> {
+    raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -52,6 +54,17 @@ pub(crate) fn run(config: Config) -> Result<(), Failure> {
     });
     runtime.shutdown_timeout(GRACE);
     outcome
+}
+
+/// Every peer takes two connections. The usual limit of 1024 descriptors is there for programs that use
+/// `select`; those that do not may go up to what the administrator allows.
+fn raise_descriptor_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::warn!(%error, limit = current, "the limit of descriptors stays as it is");
+    }
 }
 
 /// Everything that runs.
