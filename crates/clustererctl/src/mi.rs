@@ -46,15 +46,10 @@ impl Args {
         Ok(())
     }
 
-    fn fifo(&self) -> anyhow::Result<PathBuf> {
+    fn fifo(&self, params: &[String]) -> anyhow::Result<PathBuf> {
         let url = match &self.mi {
             Some(url) => url.clone(),
-            None => std::env::var(VARIABLE).map_err(|_| {
-                Failure::usage(format!(
-                    "say where the daemon takes commands: --mi fifo:PATH, or {VARIABLE}=fifo:PATH \
-                     (PATH is its fifo_name)"
-                ))
-            })?,
+            None => std::env::var(VARIABLE).map_err(|_| nowhere(params))?,
         };
         fifo_path(&url)
     }
@@ -74,7 +69,7 @@ pub(crate) fn run(args: &Args, words: &[String]) -> anyhow::Result<ExitCode> {
     let Some((command, params)) = words.split_first() else {
         return Err(Failure::usage("which command?"));
     };
-    let fifo = args.fifo()?;
+    let fifo = args.fifo(params)?;
     let params: Vec<&str> = params.iter().map(String::as_str).collect();
     let reply =
         call(&fifo, &args.reply_dir(), command, &params, args.timeout()).map_err(failure)?;
@@ -90,6 +85,18 @@ pub(crate) fn run(args: &Args, words: &[String]) -> anyhow::Result<ExitCode> {
     }
     writeln!(io::stderr(), "{} {}", answer.code, answer.reason)?;
     Ok(ExitCode::FAILURE)
+}
+
+fn nowhere(params: &[String]) -> anyhow::Error {
+    if params.iter().any(|param| param == "--mi" || param.starts_with("--mi=")) {
+        return Failure::usage(
+            "--mi must stand before the command: what follows the command is all parameters",
+        );
+    }
+    Failure::usage(format!(
+        "say where the daemon takes commands: --mi fifo:PATH, or {VARIABLE}=fifo:PATH (PATH is its \
+         fifo_name)"
+    ))
 }
 
 fn fifo_path(url: &str) -> anyhow::Result<PathBuf> {

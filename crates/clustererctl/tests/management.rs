@@ -190,6 +190,8 @@ fn a_reply_directory_that_is_none() {
 #[test]
 fn a_wrong_command_line() {
     assert_fails(&run(&["which"]), 2, "--mi fifo:PATH, or CLUSTERERCTL_MI=fifo:PATH");
+    assert_fails(&run(&["which", "--mi", "fifo:x"]), 2, "--mi must stand before the command");
+    assert_fails(&run(&["which", "--mi=fifo:x"]), 2, "--mi must stand before the command");
     for url in ["unix:/run/mi.sock", "http://root:secret@h:8888/mi", "https://h/mi", "udp:h:8080"] {
         let got = run(&["--mi", url, "which"]);
         assert_fails(&got, 2, "this version reaches a daemon over its FIFO only");

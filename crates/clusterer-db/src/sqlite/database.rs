@@ -155,9 +155,8 @@ impl Database {
     fn no_access(&self, error: &io::Error) -> StoreError {
         let directory = self.path.parent().unwrap_or(&self.path);
         match error.kind() {
-            io::ErrorKind::NotFound if !directory.exists() => {
-                self.refused(&format!("there is no directory {}", directory.display()))
-            }
+            io::ErrorKind::NotFound if !directory.exists() => self
+                .refused(&format!("there is no directory {}: make it first", directory.display())),
             io::ErrorKind::NotFound => self.schema("there is no such file", &self.init_advice()),
             _ => self.refused(&error.to_string()),
         }

@@ -64,7 +64,7 @@ fn a_missing_directory_is_named() {
     let error = clusterer_db::Admin::new(&url, &fixture.options).init().unwrap_err();
     assert_eq!(
         fixture.plain(&error),
-        "sqlite:DIR/missing/cluster.db: there is no directory DIR/missing"
+        "sqlite:DIR/missing/cluster.db: there is no directory DIR/missing: make it first"
     );
 }
 
