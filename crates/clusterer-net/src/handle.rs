@@ -1,14 +1,13 @@
 //! The side of the transport that other threads hold.
 
 use crate::command::Inbox;
+use crate::directory::Directory;
 use crate::meters::{Meters, Reason};
 use crate::queue::{Control, Limits, LinkQueue};
 use crate::wake::Wake;
 use crate::{Command, LinkSpec, SendError, Transport};
-use arc_swap::ArcSwap;
 use clusterer_bin::Outgoing;
 use clusterer_node::LinkId;
-use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,7 +23,7 @@ pub(crate) struct Shared {
     /// Bytes queued on all links.
     pub(crate) total: Arc<AtomicUsize>,
     /// The open links. Changed only under the inbox's lock.
-    links: ArcSwap<HashMap<LinkId, Arc<LinkQueue>>>,
+    links: Directory,
     inbox: Mutex<Inbox>,
     /// Queues with something new in them, each at most once.
     announced: Mutex<Vec<Arc<LinkQueue>>>,
@@ -42,7 +41,7 @@ impl Shared {
             limits,
             local_addresses,
             total: Arc::default(),
-            links: ArcSwap::default(),
+            links: Directory::new(),
             inbox: Mutex::default(),
             announced: Mutex::default(),
             stopped: AtomicBool::new(false),
@@ -75,9 +74,9 @@ impl Shared {
     pub(crate) fn ended(&self) {
         self.stopped.store(true, Ordering::Release);
         let inbox = self.inbox();
-        let links = self.links.swap(Arc::default());
+        let links = self.links.take();
         drop(inbox);
-        let discarded = links.values().map(|queue| queue.close()).sum();
+        let discarded = links.iter().map(|queue| queue.close()).sum();
         self.meters.dropped(Reason::Stopped, discarded);
         self.meters.queued(self.total.load(Ordering::Relaxed));
     }
@@ -86,19 +85,15 @@ impl Shared {
         let total = Arc::clone(&self.total);
         let queue = Arc::new(LinkQueue::new(spec.link, self.limits, total));
         let mut inbox = self.inbox();
-        let mut links = HashMap::clone(&self.links.load());
-        if let Some(former) = links.insert(spec.link, Arc::clone(&queue)) {
+        if let Some(former) = self.links.insert(Arc::clone(&queue)) {
             self.discard(&mut inbox, &former);
         }
-        self.links.store(Arc::new(links));
         inbox.open(spec, queue);
     }
 
     fn close(&self, link: LinkId) {
         let mut inbox = self.inbox();
-        let mut links = HashMap::clone(&self.links.load());
-        if let Some(former) = links.remove(&link) {
-            self.links.store(Arc::new(links));
+        if let Some(former) = self.links.remove(link) {
             self.discard(&mut inbox, &former);
         }
     }
@@ -111,7 +106,7 @@ impl Shared {
     /// Does something in the inbox, if the link is open.
     fn with_inbox(&self, link: LinkId, act: impl FnOnce(&mut Inbox)) {
         let mut inbox = self.inbox();
-        if self.links.load().contains_key(&link) {
+        if self.links.around(link).contains_key(&link) {
             act(&mut inbox);
         }
     }
@@ -125,7 +120,7 @@ impl Shared {
         let result = if self.stopped.load(Ordering::Acquire) {
             Err(SendError::Stopped)
         } else {
-            self.links.load().get(&link).ok_or(SendError::UnknownLink).and_then(act)
+            self.links.around(link).get(&link).ok_or(SendError::UnknownLink).and_then(act)
         };
         if let Err(error) = result {
             let reason = match error {
@@ -198,7 +193,7 @@ impl Transport for Handle {
     }
 
     fn queued_bytes(&self, link: LinkId) -> usize {
-        self.shared.links.load().get(&link).map_or(0, |queue| queue.queued_bytes())
+        self.shared.links.around(link).get(&link).map_or(0, |queue| queue.queued_bytes())
     }
 }
 

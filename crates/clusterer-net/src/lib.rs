@@ -73,6 +73,7 @@ mod config;
 mod connection;
 mod descriptors;
 mod dial;
+mod directory;
 mod event_loop;
 mod failure;
 mod handle;

@@ -7,7 +7,7 @@ use clusterer_node::{LinkEvent, LinkFailure, LinkId};
 use socket2::SockRef;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An address where nobody listens.
 fn deserted() -> SocketAddr {
@@ -260,4 +260,17 @@ fn bytes_that_are_no_packets_fail_a_link() {
     node.dial(link);
     accept(&listener);
     wait("the second connection", || node.events().len() >= 3);
+}
+
+#[test]
+fn many_links_are_opened_and_closed_in_no_more_than_their_share_of_time() {
+    let node = Node::new();
+    let address = deserted();
+    let begin = Instant::now();
+    let links: Vec<LinkId> = (0..20_000).map(|index| node.open(index, address)).collect();
+    for link in links {
+        node.handle.command(Command::Close(link));
+    }
+    // A second here without optimization; when each change copied all links, about 25.
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
 }
