@@ -53,3 +53,31 @@ fn a_node_may_listen_on_several_addresses_of_both_families() -> Result<()> {
     a.wait_state(2, 1)?;
     b.wait_state(1, 1)
 }
+
+#[test]
+fn a_second_signal_ends_it_without_the_last_write() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(2)?;
+    let config = lab.config(1, at[0], "").replace("\n[bin]", "persistent_mode = 1\n\n[bin]");
+    let mut daemon = lab.start(1, &config)?;
+    let database = rusqlite::Connection::open(lab.db_path())?;
+    database.execute_batch("BEGIN EXCLUSIVE")?;
+    daemon.mi_ok("clusterer_set_status", &["1", "2", "0", "bin"])?;
+    daemon.signal(Signal::TERM)?;
+    wait_for("it begins to end", PATIENCE, || Ok(daemon.log().contains("ending").then_some(())))?;
+    daemon.signal(Signal::TERM)?;
+    assert_eq!(daemon.wait_end()?.code(), Some(1));
+    assert!(daemon.log().contains("second signal"), "{}", daemon.log());
+    Ok(())
+}
+
+#[test]
+fn an_own_row_with_a_url_that_is_not_listened_on_is_warned_of() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(1)?;
+    let warning = "it does not listen there";
+    let right = lab.start(1, &lab.config(1, at[0], ""))?;
+    assert!(!right.log().contains(warning), "{}", right.log());
+    drop(right);
+    let wrong = lab.start(1, &lab.config(1, free_address()?, ""))?;
+    assert!(wrong.log().contains(warning), "{}", wrong.log());
+    Ok(())
+}

@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use clusterer_bin::Dialect;
 use clusterer_core::{Action, Core, Input, StatusError, Transition, View, ping};
 use clusterer_net::{Command as LinkCommand, LinkSpec, Transport};
-use clusterer_node::{AdminState, LinkId, MachineId, NodeKey, Now, Protocol, State};
+use clusterer_node::{AdminState, LinkId, MachineId, Node, NodeKey, Now, Protocol, State, Table};
 use clusterer_registry::{ClusterModule, ModuleEvent, Notice, RegisterError, Registration};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,9 @@ pub(crate) enum Command {
     SetState(NodeKey, Protocol, State, oneshot::Sender<Result<(), StatusError>>),
     Shutdown(oneshot::Sender<()>),
 }
+
+/// How long the last write may take, however patient the store's other calls are.
+const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// Everything the control task owns.
 pub(crate) struct Control {
@@ -179,8 +182,12 @@ impl Control {
             tracing::warn!(%row, "left out");
         }
         if table.clusters().is_empty() {
-            tracing::warn!(server_id = %self.own, "no cluster has a row with this machine_id");
+            tracing::warn!(
+                server_id = %self.own,
+                "no row has this machine_id, so this node is in no cluster: add one, or mend server_id"
+            );
         }
+        self.warn_of_own_rows(&table);
         metric::loaded(skipped.len());
         let report = ReloadReport {
             clusters: table.clusters().len(),
@@ -190,6 +197,31 @@ impl Control {
         tracing::info!(clusters = report.clusters, nodes = report.nodes, "table loaded");
         self.core.handle(self.now(), Input::Loaded(table), actions);
         report
+    }
+
+    /// Where other nodes dial, somebody should listen: the likeliest first mistake.
+    fn warn_of_own_rows(&self, table: &Table) {
+        let listeners = self.transport.local_addresses();
+        let heard = |own: &Node| {
+            listeners.iter().any(|listener| {
+                let any = listener.ip().is_unspecified()
+                    && listener.is_ipv4() == own.address.is_ipv4()
+                    && listener.port() == own.address.port();
+                any || *listener == own.address
+            })
+        };
+        // A node without listeners means to be heard of nobody.
+        let unheard = |own: &&Node| {
+            own.row.url.protocol() == Protocol::Bin && !listeners.is_empty() && !heard(own)
+        };
+        for own in table.clusters().iter().map(|cluster| &cluster.own).filter(unheard) {
+            tracing::warn!(
+                row = %own.row.id,
+                url = %own.row.url,
+                ?listeners,
+                "other nodes dial the url of this node's own row, and it does not listen there"
+            );
+        }
     }
 
     fn carry_out(&mut self, actions: Vec<Action>) {
@@ -246,7 +278,7 @@ impl Control {
 
     /// The last flush, unless the store takes too long.
     async fn end(mut self) {
-        let patience = self.store_patience;
+        let patience = self.store_patience.min(LAST_WRITE);
         if tokio::time::timeout(patience, self.write_last()).await.is_err() {
             tracing::warn!("the last states were not written back: the database did not answer");
         }

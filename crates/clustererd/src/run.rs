@@ -2,7 +2,7 @@
 
 use crate::config::{Clusterer, Config, ConfigError, Fifo};
 use crate::exporter::Exporter;
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clusterer::{Cluster, Dialect, ListenerConfig, MachineId, NodeStore, StartError, StoreError};
 use clusterer_db::Options;
 use clusterer_mi::{CommandTable, FifoConfig, FifoError, FifoHandle, FifoServer, uptime, version};
@@ -11,6 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 /// How long what is still running may take once everything was told to end.
 const GRACE: Duration = Duration::from_secs(2);
@@ -118,11 +119,32 @@ impl Node {
 
     /// Obeys signals until one ends it.
     async fn run(self, mut signals: Signals) -> Result<()> {
+        // A reload may wait for the database, a signal to end must not wait for a reload. A signal that
+        // comes during one asks for another.
+        let reload = Arc::new(Notify::new());
+        let (asked, cluster) = (reload.clone(), self.cluster.clone());
+        let reloads = tokio::spawn(async move {
+            loop {
+                asked.notified().await;
+                // The engine logs how it went, and why not.
+                let _ = cluster.reload().await;
+            }
+        });
         while signals.next().await == Asked::Reload {
-            self.reload().await;
+            reload.notify_one();
         }
+        reloads.abort();
         tracing::info!("ending");
-        // First nobody asks for anything more, then what is queued goes out.
+        tokio::select! {
+            () = self.end() => {}
+            () = signals.end() => bail!("ended at the second signal, whatever was still under way"),
+        }
+        tracing::info!("ended");
+        Ok(())
+    }
+
+    /// First nobody asks for anything more, then what is queued goes out.
+    async fn end(self) {
         if let Some(fifo) = self.fifo {
             fifo.shutdown().await;
         }
@@ -130,13 +152,6 @@ impl Node {
             ratelimit.stop().await;
         }
         self.cluster.shutdown().await;
-        tracing::info!("ended");
-        Ok(())
-    }
-
-    async fn reload(&self) {
-        // The engine logs how it went, and why not.
-        let _ = self.cluster.reload().await;
     }
 }
 
