@@ -11,6 +11,7 @@ fn row(cluster: i32, machine: i32, url: &str, description: &str) -> NodeRow {
     NodeRow {
         url: url.into(),
         description: description.into(),
+        duration: 30,
         ..NodeRow::new(cluster, machine, address)
     }
 }
