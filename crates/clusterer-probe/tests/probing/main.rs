@@ -1,0 +1,7 @@
+//! The rules of probing.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod bench;
+mod links;
+mod rows;
