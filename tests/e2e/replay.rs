@@ -5,7 +5,7 @@ use anyhow::Result;
 use clusterer_bin::{Dialect, Framer, Packet, Step};
 use clusterer_tests::{Daemon, Lab, NodeRow, PATIENCE, free_address, wait_for};
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
@@ -31,6 +31,19 @@ pub(crate) fn connect_from(from: IpAddr, to: SocketAddr) -> Result<TcpStream> {
     Ok(stream)
 }
 
+/// Takes the connection that a node makes.
+fn accept(listener: &TcpListener) -> Result<TcpStream> {
+    listener.set_nonblocking(true)?;
+    let stream = wait_for("the node connects", PATIENCE, || match listener.accept() {
+        Ok((stream, _)) => Ok(Some(stream)),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error.into()),
+    })?;
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
 /// A node under test with machine id 2 and auth check, and the address of a 2.2 node, machine 1.
 pub(crate) fn with_a_2_2_peer() -> Result<(Lab, Daemon, SocketAddr, TcpListener)> {
     let lab = Lab::new()?;
@@ -46,8 +59,7 @@ pub(crate) fn with_a_2_2_peer() -> Result<(Lab, Daemon, SocketAddr, TcpListener)
 #[test]
 fn captured_pipes_appear_in_rl_list_and_2_2_packets_come_back() -> Result<()> {
     let (_lab, daemon, own, listener) = with_a_2_2_peer()?;
-    let (mut inbound, _) = listener.accept()?;
-    inbound.set_read_timeout(Some(PATIENCE))?;
+    let mut inbound = accept(&listener)?;
 
     let mut stream = connect_from(listener.local_addr()?.ip(), own)?;
     for name in ["rl_pipe_counter_33B.bin", "dlg_created_324B.bin", "rl_pipe_counter_96B.bin"] {
@@ -121,7 +133,7 @@ fn with_auth_check_only_the_nodes_own_address_is_heard() -> Result<()> {
     // It stays connected, as with 2.2: what it sends next is judged anew.
     stranger.set_read_timeout(Some(Duration::from_millis(100)))?;
     let kept = stranger.read(&mut [0; 16]).unwrap_err();
-    assert!(matches!(kept.kind(), std::io::ErrorKind::WouldBlock), "{kept}");
+    assert!(matches!(kept.kind(), ErrorKind::WouldBlock), "{kept}");
     let mut node = connect_from(listener.local_addr()?.ip(), own)?;
     node.write_all(&captured("rl_pipe_counter_51B.bin"))?;
     wait_for("the node itself is heard", PATIENCE, || daemon.pipe_counter("p1"))?;
