@@ -184,7 +184,7 @@ impl Prober {
     }
 
     /// A pong arrived on a link's connection. Returns whether it answers the ping in flight; a stale
-    /// one, or one in another machine's name, changes nothing.
+    /// one changes no state, and one in another machine's name nothing at all.
     pub fn pong(
         &mut self,
         now: Now,
@@ -194,11 +194,15 @@ impl Prober {
         out: &mut Vec<Action>,
     ) -> bool {
         let Some(link) = self.links.get_mut(id) else { return false };
-        if link.in_flight != Some(nonce) || link.peer.machine != sender {
+        if link.peer.machine != sender {
+            return false;
+        }
+        // In time or not: a peer that answers is none of those that never do.
+        link.answers |= link.state == LinkState::Open;
+        if link.in_flight != Some(nonce) {
             return false;
         }
         link.in_flight = None;
-        link.answers = true;
         self.timers.clear(Timer::Answer(id));
         self.apply_to_link(now, id, Event::Success, Cause::Success, out);
         true
