@@ -9,6 +9,7 @@ mod ci;
 mod demo;
 mod embed;
 mod shell;
+mod sim;
 mod skips;
 mod test;
 mod tidy;
@@ -42,6 +43,24 @@ enum Chore {
     },
     /// Build the projects of tests/embed: every library stands alone, default features off
     Embed,
+    /// Clusters on a virtual clock: every fault there is, every invariant checked after every step
+    Sim {
+        /// How many runs, each given by its number
+        #[arg(long, default_value_t = 1000)]
+        seeds: u64,
+        /// The number of the first run
+        #[arg(long, default_value_t = 0)]
+        first: u64,
+        /// So many nodes instead of as many as the seed says
+        #[arg(long)]
+        nodes: Option<usize>,
+        /// One run, told line by line
+        #[arg(long, conflicts_with_all = ["seeds", "first"])]
+        seed: Option<u64>,
+        /// Figures instead of faults: how soon a failure is known, what idling costs
+        #[arg(long, conflicts_with_all = ["seed", "seeds", "first"])]
+        report: bool,
+    },
     /// Build the programs, run every test and doctest, list what was skipped
     Test {
         /// Fail on a skip that is not listed in xtask/allowed-skips.txt
@@ -60,6 +79,12 @@ fn main() -> ExitCode {
             demo::run(&root, &demo::Options { broken, built, stay })
         }
         Chore::Embed => embed::run(&root),
+        Chore::Sim { report: true, nodes, .. } => {
+            sim::figures(nodes);
+            Ok(())
+        }
+        Chore::Sim { seed: Some(seed), nodes, .. } => sim::trace(seed, nodes),
+        Chore::Sim { seeds, first, nodes, .. } => sim::batch(&sim::Options { seeds, first, nodes }),
         Chore::Test { ci } => test::run(&root, ci),
         Chore::Tidy => tidy::run(&root),
     };

@@ -49,6 +49,16 @@ const LAYERS: &[Layer] = &[
             "clusterer-ratelimit",
         ],
     ),
+    library(
+        "clusterer-sim",
+        &[
+            "clusterer-node",
+            "clusterer-bin",
+            "clusterer-probe",
+            "clusterer-registry",
+            "clusterer-core",
+        ],
+    ),
     program("clustererctl", &["clusterer-node", "clusterer-bin", "clusterer-db", "clusterer-mi"]),
 ];
 

@@ -1,0 +1,66 @@
+//! What is asked of a node after every step, beside its states and its module.
+
+use crate::bounds;
+use crate::env::Env;
+use crate::links::Link;
+use crate::process::{Mind, Process};
+use bytes::Bytes;
+use clusterer_node::StoredStatus;
+
+impl Process {
+    /// Compares what this node believes with the truth.
+    pub(crate) fn judge(&mut self, env: &mut Env) {
+        let Mind { oracle, gates, view, ponged, .. } = &self.mind;
+        let ponged = |node| {
+            let link = view.node(node).and_then(|view| view.link);
+            link.is_some_and(|link| ponged.contains(&link))
+        };
+        oracle.judge(env, &self.scenario, self.host, ponged);
+        gates.judge(env, self.host);
+        self.judge_store(env);
+        self.judge_queues(env);
+    }
+
+    fn judge_store(&self, env: &mut Env) {
+        let persistent = self.scenario.hosts.get(self.host).is_some_and(|plan| plan.persistent);
+        if !persistent || self.store.failing > 0 || self.mind.flush_failed {
+            return;
+        }
+        let wait = bounds::PERSISTED + 2 * self.store.latency;
+        let running = env.terrain.host(self.host).since.max(self.store.disturbed_at);
+        for (key, known) in self.mind.oracle.nodes() {
+            let quiet = env.now > known.changed_at.max(running) + wait;
+            let stored = self.store.status(known.id);
+            let foreign = self.store.foreign.contains(&known.id.get());
+            let (Some(stored), true, false) = (stored, quiet, foreign) else { continue };
+            let is = known.availability;
+            let (no_tries, last_attempt) = (is.no_tries, is.last_attempt);
+            let memory = StoredStatus { state: is.state(), no_tries, last_attempt };
+            if stored != memory {
+                let text =
+                    format_args!("m{}: {key} is {memory:?}, stored {stored:?}", self.host + 1);
+                env.break_invariant(text);
+            }
+        }
+    }
+
+    fn judge_queues(&self, env: &mut Env) {
+        let Mind { links, inbox, view, streams, .. } = &self.mind;
+        let nodes: usize = view.clusters().map(|cluster| cluster.nodes.len()).sum();
+        let waiting = |link: &Link| link.queue.iter().map(Bytes::len).sum::<usize>();
+        let most = links.values().map(waiting).max().unwrap_or(0);
+        let settled = self.mind.commands.is_empty();
+        if settled && links.len() > nodes
+            || most > self.scenario.queue_limit
+            || streams.len() > bounds::STREAMS * self.scenario.hosts.len()
+        {
+            let (links, streams) = (links.len(), streams.len());
+            let text =
+                format_args!("m{}: {links} links, {most} B, {streams} streams", self.host + 1);
+            env.break_invariant(text);
+        }
+        if inbox.longest() > bounds::INBOX {
+            env.break_invariant(format_args!("m{}: the inbox is flooded", self.host + 1));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `cargo xtask sim`: clusters on a virtual clock, many at once or one with its trace.
+
+use crate::shell::stopwatch;
+use anyhow::{Result, bail};
+use clusterer_sim::{Coverage, Run, Scenario, World, report};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often progress is shown.
+const PROGRESS: Duration = Duration::from_secs(5);
+/// A batch of fewer runs is not expected to have been through everything.
+const WHOLE_BATCH: u64 = 1_000;
+/// Most broken runs that are named.
+const MOST_NAMED: usize = 20;
+
+/// Which runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Options {
+    pub(crate) seeds: u64,
+    pub(crate) first: u64,
+    pub(crate) nodes: Option<usize>,
+}
+
+/// One run, told line by line.
+pub(crate) fn trace(seed: u64, nodes: Option<usize>) -> Result<()> {
+    let run = World::new(Scenario::new(seed, nodes).traced()).run();
+    for line in &run.trace {
+        println!("{line}");
+    }
+    println!("seed {seed}: trace {:016x}", run.hash);
+    match run.broken {
+        None => Ok(()),
+        Some(broken) => bail!("seed {seed}, {broken}"),
+    }
+}
+
+/// Many runs, on every processor.
+pub(crate) fn batch(options: &Options) -> Result<()> {
+    let started = Instant::now();
+    let next = AtomicU64::new(options.first);
+    let end = options.first.saturating_add(options.seeds);
+    let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let (done, runs) = mpsc::channel();
+    let (coverage, broken) = thread::scope(|scope| {
+        for _ in 0..threads {
+            let (next, done) = (&next, done.clone());
+            scope.spawn(move || work(next, end, options.nodes, &done));
+        }
+        drop(done);
+        gather(&runs, options.seeds, started)
+    });
+    for (what, count) in coverage.counts() {
+        println!("{count:>10} {what}");
+    }
+    let elapsed = stopwatch(started.elapsed());
+    if !broken.is_empty() {
+        let named: String = broken.iter().take(MOST_NAMED).map(|it| format!("\n  {it}")).collect();
+        bail!("{} of {} runs broke an invariant in {elapsed}:{named}", broken.len(), options.seeds);
+    }
+    let missing = coverage.missing();
+    if options.seeds >= WHOLE_BATCH && options.nodes.is_none() && !missing.is_empty() {
+        bail!("never taken: {}", missing.join(", "));
+    }
+    println!("sim: {} seeds from {}: nothing found in {elapsed}", options.seeds, options.first);
+    Ok(())
+}
+
+/// The sizes of the report: nodes, runs for the times, simulated minutes for the accusations.
+const REPORT: &[(usize, u64, u64)] = &[(3, 200, 60), (50, 4, 2)];
+
+/// Figures for clusters of several sizes, or of one.
+pub(crate) fn figures(nodes: Option<usize>) {
+    let one = nodes.map(|nodes| [(nodes, 1, 1)]);
+    for &(nodes, runs, minutes) in one.as_ref().map_or(REPORT, |one| one) {
+        let started = Instant::now();
+        println!("{nodes} nodes, ping_interval 1 s, ping_timeout 500 ms, 0 to 1 ms one way");
+        println!("  a killed process is known after  {}", report::crash(nodes, runs));
+        println!("  a silent cut is known after      {}", report::cut(nodes, runs));
+        let report::Idle { packets, bytes } = report::idle(nodes);
+        println!("  idle: {packets:.1} packets and {bytes:.0} bytes a node and second");
+        let found = report::accusations(nodes, minutes * 60_000);
+        let report::Accusations { no_pong, timed_out, after_stall, disabled, links, .. } = found;
+        println!(
+            "  5 % loss, 2 s stalls, {minutes} min, {links} links, accused for nothing: \
+             {no_pong} no pong, {timed_out} timed out, {after_stall} of them by who had stood \
+             still; {disabled} disabled"
+        );
+        println!("  ({} of real time)", stopwatch(started.elapsed()));
+    }
+}
+
+fn work(next: &AtomicU64, end: u64, nodes: Option<usize>, done: &mpsc::Sender<Run>) {
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end || done.send(World::new(Scenario::new(seed, nodes)).run()).is_err() {
+            return;
+        }
+    }
+}
+
+fn gather(runs: &mpsc::Receiver<Run>, all: u64, started: Instant) -> (Coverage, Vec<String>) {
+    let (mut coverage, mut broken, mut count) = (Coverage::default(), Vec::new(), 0);
+    let mut shown = Instant::now();
+    for run in runs {
+        count += 1;
+        coverage.add(&run.coverage);
+        broken.extend(run.broken.map(|what| format!("seed {}, {what}", run.seed)));
+        if shown.elapsed() >= PROGRESS {
+            shown = Instant::now();
+            let elapsed = stopwatch(started.elapsed());
+            println!("sim: [{elapsed}] {count} of {all} runs, {} broken", broken.len());
+        }
+    }
+    broken.sort();
+    (coverage, broken)
+}
