@@ -4,7 +4,10 @@ use crate::bounds;
 use crate::env::Env;
 use crate::links::Link;
 use crate::process::{Mind, Process};
+use crate::scenario;
+use crate::terrain::Reach;
 use bytes::Bytes;
+use clusterer_core::{Cause, Transition};
 use clusterer_node::StoredStatus;
 
 impl Process {
@@ -19,6 +22,28 @@ impl Process {
         gates.judge(env, self.host);
         self.judge_store(env);
         self.judge_queues(env);
+    }
+
+    /// Who has been reachable for long enough answers in time, whatever the one who asks has been through:
+    /// a stall of his own is none of another's failures.
+    pub(crate) fn acquit(&self, env: &mut Env, said: &Transition) {
+        let Some(peer) = scenario::host_of(said.node.machine) else { return };
+        let (reach, since) = env.terrain.reach(self.host, peer);
+        let settled = reach == Reach::Calm && env.now > since + bounds::known(&self.scenario);
+        if !self.scenario.judged || !settled || said.cause != Cause::NoPong {
+            return;
+        }
+        let link = self.mind.view.node(said.node).and_then(|view| view.link);
+        let link = link.and_then(|link| self.mind.links.get(&link));
+        let late =
+            link.map(|link| (env.now - link.asked_at).saturating_sub(self.scenario.ping_timeout));
+        // Known: if the control half wakes first, and what was asked fell due in the last moment of the
+        // stall, nothing shows that there was one.
+        let unseen = late.is_some_and(|late| late <= bounds::UNSEEN_STALL);
+        let woke_now = env.terrain.host(self.host).since == env.now;
+        if !(unseen && woke_now) {
+            env.break_invariant(format_args!("m{} accuses for nothing: {said:?}", self.host + 1));
+        }
     }
 
     fn judge_store(&self, env: &mut Env) {

@@ -1,5 +1,9 @@
 //! A cluster on a virtual clock and a virtual network: the second driver of `clusterer-core`.
 //!
+//! A [`Scenario`] says who takes part and what goes wrong when, a [`World`] lets it happen, a [`Run`] says
+//! what was found. All of it is given by a seed, to the byte. What is simulated, and which invariants are
+//! checked with which bounds, is in the README.
+//!
 //! ```
 //! use clusterer_sim::{Scenario, World};
 //!
@@ -7,6 +11,12 @@
 //! assert_eq!(run.broken, None);
 //! assert_eq!(run.hash, World::new(Scenario::new(7, None)).run().hash);
 //! ```
+//!
+//! # Threads and errors
+//! A [`World`] has one owner. A broken invariant is a text in [`Run::broken`]; a panic is a bug.
+//!
+//! # What it refuses to do
+//! Decide anything about nodes: that is what is being tested.
 
 #![allow(
     clippy::indexing_slicing,

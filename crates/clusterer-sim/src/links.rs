@@ -27,6 +27,8 @@ pub(crate) struct Link {
     peer: usize,
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) connected: bool,
+    /// When it was pinged last.
+    pub(crate) asked_at: u64,
     pub(crate) queue: VecDeque<Bytes>,
     dials: VecDeque<u64>,
 }
@@ -98,7 +100,8 @@ impl Process {
     }
 
     pub(crate) fn ping(&mut self, env: &mut Env, id: LinkId, nonce: i32) {
-        let Some(link) = self.mind.links.get(&id) else { return };
+        let Some(link) = self.mind.links.get_mut(&id) else { return };
+        link.asked_at = env.now;
         let Ok(packet) = ping(scenario::machine(self.host), nonce) else { return };
         if let (Some(connection), true) = (link.connection, link.connected) {
             env.send(connection, Side::Dialler, packet.to(0).shared);

@@ -241,6 +241,7 @@ impl Process {
         for action in &found {
             if let Action::Changed(transition) = action {
                 self.mind.oracle.changed(env, self.host, unix, transition);
+                self.acquit(env, transition);
             }
         }
         actions.append(&mut found);

@@ -95,6 +95,7 @@ pub fn cut(nodes: usize, runs: u64) -> Times {
             world.env.terrain.path_mut(victim, other).cuts += 1;
             world.env.terrain.path_mut(other, victim).cuts += 1;
         }
+        world.env.terrain.settle(world.env.now);
     })
 }
 
@@ -157,6 +158,7 @@ pub fn accusations(nodes: usize, length: u64) -> Accusations {
             world.env.terrain.path_mut(from, to).loss = LOSS;
         }
     }
+    world.env.terrain.settle(world.env.now);
     world.run_until(WARM_UP + length);
     let links = nodes * nodes.saturating_sub(1);
     Accusations { length, links: links as u64, ..world.env.accused }
