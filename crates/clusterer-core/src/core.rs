@@ -31,8 +31,10 @@ pub struct Core {
 #[derive(Debug)]
 struct TableView {
     own: MachineId,
-    clusters: Vec<(ClusterId, IpAddr, Vec<Arc<Node>>)>,
+    clusters: Vec<(ClusterId, Vec<Arc<Node>>)>,
     by_key: BTreeMap<NodeKey, Arc<Node>>,
+    /// The address of one's own row in the first cluster shared with a machine at an address.
+    own_rows: BTreeMap<(MachineId, IpAddr), IpAddr>,
 }
 
 /// Why a status cannot be set.
@@ -76,7 +78,7 @@ impl Core {
             prober: Prober::new(settings.probing(), seed),
             registry: Registry::new(own),
             persistence: Persistence::new(settings.persistent),
-            table: TableView { own, clusters: Vec::new(), by_key: BTreeMap::new() },
+            table: TableView::new(&Table::empty(own)),
             settings,
             stale: true,
         }
@@ -179,7 +181,7 @@ impl Core {
         if !core::mem::take(&mut self.stale) {
             return None;
         }
-        let clusters = self.table.clusters.iter().map(|(id, _, nodes)| ClusterView {
+        let clusters = self.table.clusters.iter().map(|(id, nodes)| ClusterView {
             id: *id,
             nodes: nodes.iter().filter_map(|node| self.view_of(node)).collect(),
         });
@@ -285,10 +287,7 @@ impl Core {
 
     /// The address from which to dial a peer: by one's own row in the first cluster shared with it.
     fn bind_for(&self, machine: MachineId, peer: IpAddr) -> Option<IpAddr> {
-        let shares = |nodes: &[Arc<Node>]| {
-            nodes.iter().any(|node| node.row.machine == machine && node.address.ip() == peer)
-        };
-        let (_, own_row, _) = self.table.clusters.iter().find(|(.., nodes)| shares(nodes))?;
+        let own_row = self.table.own_rows.get(&(machine, peer))?;
         self.settings.bind_for(*own_row, peer)
     }
 
@@ -304,14 +303,18 @@ impl Core {
 impl TableView {
     fn new(table: &Table) -> Self {
         let share = |nodes: &[Node]| nodes.iter().cloned().map(Arc::new).collect();
-        let clusters: Vec<(ClusterId, IpAddr, Vec<Arc<Node>>)> = table
-            .clusters()
-            .iter()
-            .map(|cluster| (cluster.id, cluster.own.address.ip(), share(&cluster.peers)))
-            .collect();
-        let nodes = clusters.iter().flat_map(|(.., nodes)| nodes);
+        let clusters: Vec<(ClusterId, Vec<Arc<Node>>)> =
+            table.clusters().iter().map(|cluster| (cluster.id, share(&cluster.peers))).collect();
+        let nodes = clusters.iter().flat_map(|(_, nodes)| nodes);
         let by_key = nodes.map(|node| (node.key(), node.clone())).collect();
-        Self { own: table.own(), clusters, by_key }
+        let mut own_rows = BTreeMap::new();
+        for cluster in table.clusters() {
+            for Node { row, address } in &cluster.peers {
+                let own_row = cluster.own.address.ip();
+                own_rows.entry((row.machine, address.ip())).or_insert(own_row);
+            }
+        }
+        Self { own: table.own(), clusters, by_key, own_rows }
     }
 
     fn current(&self, prober: &Prober, node: NodeKey) -> Option<(DbId, Availability)> {
