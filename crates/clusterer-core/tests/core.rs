@@ -130,6 +130,34 @@ fn bin_peers_are_dialled_from_the_listener_and_others_only_listed() {
 }
 
 #[test]
+fn a_peer_of_two_clusters_is_dialled_from_ones_own_row_in_the_first() {
+    let mut settings = Settings::default();
+    settings.listeners =
+        ["127.0.0.1:5566", "127.0.0.7:5566"].map(|text| text.parse().unwrap()).to_vec();
+    let mut core = Core::new(machine(1), settings, 0);
+    let second = |id, machine, url| RawRow {
+        id: Cell::Int(id),
+        cluster_id: Cell::Int(2),
+        ..row(machine, url, 1)
+    };
+    let rows = [
+        row(1, "bin:127.0.0.1:5566", 1),
+        row(2, "bin:127.0.0.2:5566", 1),
+        second(201, 1, "bin:127.0.0.7:5566"),
+        second(202, 2, "bin:127.0.0.2:5566"),
+        second(203, 3, "bin:127.0.0.3:5566"),
+    ];
+    let mut actions = Vec::new();
+    core.handle(Now::default(), Input::Loaded(table(&rows)), &mut actions);
+    let opened = actions.iter().filter_map(|action| match action {
+        Action::Open { address, bind, .. } => Some((address.ip(), *bind)),
+        _ => None,
+    });
+    let expected = [(ip(2), Some(ip(1))), (ip(3), Some(ip(7)))];
+    assert_eq!(opened.collect::<Vec<_>>(), expected, "one link a machine and address");
+}
+
+#[test]
 fn a_view_changes_only_when_something_did() {
     let mut bench = Bench::new(false);
     assert_eq!(bench.view().node(node(2)).unwrap().state(), State::Up);
