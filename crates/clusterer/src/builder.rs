@@ -81,8 +81,8 @@ impl Builder {
         self
     }
 
-    /// How long to try to reach the store at the start, and how long each of its calls may take later,
-    /// the last write at a shutdown included: 10 s.
+    /// How long to try to reach the store at the start, and how long each of its calls may take later:
+    /// 10 s. The last write, at a shutdown, is given at most 5 s of it.
     #[must_use]
     pub fn store_patience(mut self, patience: Duration) -> Self {
         self.store_patience = patience.min(LONGEST_PATIENCE);

@@ -206,8 +206,9 @@ impl Cluster {
         self.inner.transport.queued_bytes(link)
     }
 
-    /// Ends the node: states are written back (in persistent mode, for at most
-    /// [`Builder::store_patience`]), queued packets go out (for at most a second), threads are joined.
+    /// Ends the node: states are written back (in persistent mode, for at most 5 seconds or
+    /// [`Builder::store_patience`], whichever is less), queued packets go out (for at most a second),
+    /// threads are joined.
     /// Later calls of any handle find it stopped; a second shutdown waits for the first and does
     /// nothing else. On any executor.
     pub async fn shutdown(&self) {

@@ -204,7 +204,7 @@ pub(crate) static PING_TIMEOUT: Key<Period> = Key {
 pub(crate) static DB_CONNECT_TIMEOUT: Key<Period> = Key {
     path: "clusterer.db_connect_timeout",
     kind: Period { default: Duration::from_millis(10000), range: PERIODS },
-    meaning: "How long the database may take to answer a connection attempt.",
+    meaning: "How long to try to reach the database at the start, and how long each call may take later.",
 };
 
 pub(crate) static BIN_LISTEN: Key<Listeners> = Key {
