@@ -2,6 +2,7 @@
 
 use crate::clock::{Clock, SystemClock};
 use crate::control::Control;
+use crate::departure::Departure;
 use crate::gateway::Gateway;
 use crate::inbox::Inbox;
 use crate::metric::NodeStates;
@@ -96,7 +97,8 @@ impl Builder {
         self
     }
 
-    /// Uses another transport than TCP. Listeners are not used then.
+    /// Uses another transport than TCP. Listeners are not used then. When the node ends, it is told to
+    /// close every link; packets that it delivers after that are dropped and counted.
     #[must_use]
     pub fn transport(mut self, make: TransportMaker) -> Self {
         self.transport = Some(make);
@@ -104,7 +106,8 @@ impl Builder {
     }
 
     /// Starts: listens, loads the table, dials the peers. To be called on a tokio runtime, which the
-    /// store's calls will run on; the engine's own threads are `clusterer-ctl` and the transport's.
+    /// store's calls will run on; the engine's own threads are `clusterer-ctl`, the transport's, and one for
+    /// each module that is registered later.
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running then.
@@ -125,7 +128,8 @@ impl Builder {
         let mut core = Core::new(self.own, self.settings, seed);
         let view =
             core.take_view().ok_or_else(|| StartError::Thread(io::Error::other("no view")))?;
-        let view = Arc::new(ArcSwap::from_pointee(view));
+        let nothing = Arc::new(view);
+        let view = Arc::new(ArcSwap::new(nothing.clone()));
         let inbox = Arc::new(Inbox::default());
         let gateway: Arc<dyn Ingress> = Arc::new(Gateway::new(view.clone(), inbox.clone()));
         let clock = self.clock.clone();
@@ -154,7 +158,10 @@ impl Builder {
             states: NodeStates::default(),
             reloads: Vec::new(),
         };
-        let thread = spawn(control, loaded).await.map_err(StartError::Thread)?;
+        let foreign = net.is_none();
+        let departure =
+            Departure { view: view.clone(), nothing, transport: transport.clone(), foreign };
+        let thread = spawn(control, loaded, departure).await.map_err(StartError::Thread)?;
         Ok(Cluster::new(self.own, view, self.clock, transport, commands, net, thread))
     }
 }
@@ -170,15 +177,21 @@ impl std::fmt::Debug for Builder {
 }
 
 /// Starts the control thread, and waits until the table is published and the peers are being dialled.
-async fn spawn(mut control: Control, loaded: Loaded) -> io::Result<thread::JoinHandle<()>> {
+async fn spawn(
+    mut control: Control,
+    loaded: Loaded,
+    departure: Departure,
+) -> io::Result<thread::JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (begun, wait) = tokio::sync::oneshot::channel();
     let thread = thread::Builder::new().name("clusterer-ctl".into()).spawn(move || {
-        runtime.block_on(async move {
-            control.begin(loaded);
-            // Whoever started this may have gone; it ends with its last command sender.
-            let _ = begun.send(());
-            control.run().await;
+        departure.after(|| {
+            runtime.block_on(async move {
+                control.begin(loaded);
+                // Whoever started this may have gone; it ends with its last command sender.
+                let _ = begun.send(());
+                control.run().await;
+            });
         });
     })?;
     wait.await.map_err(|_| io::Error::other("the control thread ended at once"))?;

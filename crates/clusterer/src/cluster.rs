@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::control::Command;
+use crate::desks::Desks;
 use crate::{
     Builder, RegisterModuleError, ReloadError, ReloadReport, SendReport, SendToError,
     SetStateError, SkipReason,
@@ -18,17 +19,18 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-/// How long queued packets may take to go out at a shutdown.
+/// How long queued packets may take to go out at a shutdown, and modules to take in what waits for them.
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// A running cluster node. Clones are handles to the same one.
 ///
 /// Queries look at the last published [`View`] and never wait. Changes go to the control thread and are
 /// visible in the view when they return. The node ends with [`Cluster::shutdown`], or, without anybody
-/// waiting for it and without sending what is queued, when its last handle is dropped.
+/// waiting for it and without sending what is queued, when its last handle is dropped: also inside a
+/// module's callback.
 #[derive(Clone)]
 pub struct Cluster {
     inner: Arc<Inner>,
@@ -40,6 +42,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     transport: Arc<dyn Transport>,
     commands: mpsc::Sender<Command>,
+    desks: Arc<Desks>,
     running: Mutex<Option<Running>>,
 }
 
@@ -66,7 +69,8 @@ impl Cluster {
         thread: thread::JoinHandle<()>,
     ) -> Self {
         let running = Mutex::new(Some(Running { net, thread }));
-        let inner = Inner { own, view, clock, transport, commands, running };
+        let desks = Arc::new(Desks::new(clock.clone()));
+        let inner = Inner { own, view, clock, transport, commands, desks, running };
         Self { inner: Arc::new(inner) }
     }
 
@@ -113,15 +117,34 @@ impl Cluster {
             .map_err(SetStateError::Status)
     }
 
-    /// Registers a module. From now on it gets packets and events: see [`ClusterModule`] for the threads.
+    /// Registers a module, and starts a thread that makes all its calls: one at a time, in the order in
+    /// which things happened, on no thread that the node needs. A callback may take its time and may
+    /// call everything here, also block on what is `async`; its peers' pings, the other modules and every
+    /// deadline go on.
+    ///
+    /// What arrives meanwhile waits: at most 65,536 packets of 8 MiB together. A packet for which there is
+    /// no room is dropped and counted (`clusterer_packets_dropped_total{reason="module_busy"}`); its
+    /// sender counts as heard all the same, since the loss is ours. Events are never dropped. Of one node,
+    /// at most one [`ModuleEvent::TemporarilyDisabled`] waits, and at most one [`ModuleEvent::Timeout`],
+    /// which is always behind the packets that it makes invalid.
+    ///
+    /// A callback that takes more than 100 ms, and one that keeps others waiting for more than a second,
+    /// is named in a warning, at most once a second. All are measured
+    /// (`clusterer_module_callback_seconds`, see [`CALLBACK_BUCKETS`](crate::CALLBACK_BUCKETS)), by the
+    /// recorder that is installed now. A panic ends the call only, and is counted.
+    ///
+    /// [`ModuleEvent::TemporarilyDisabled`]: clusterer_registry::ModuleEvent::TemporarilyDisabled
+    /// [`ModuleEvent::Timeout`]: clusterer_registry::ModuleEvent::Timeout
     ///
     /// # Errors
-    /// The registration makes no sense, or the engine has been shut down.
+    /// The registration makes no sense, the system gives no thread, or the engine has been shut down.
+    /// The module is let go then.
     pub async fn register_module(
         &self,
         registration: Registration,
         module: Arc<dyn ClusterModule>,
     ) -> Result<(), RegisterModuleError> {
+        let module = self.inner.desks.open(&registration, module)?;
         self.ask(|answer| Command::Register(registration, module, answer))
             .await
             .ok_or(RegisterModuleError::Stopped)?
@@ -207,8 +230,9 @@ impl Cluster {
     }
 
     /// Ends the node: states are written back (in persistent mode, for at most 5 seconds or
-    /// [`Builder::store_patience`], whichever is less), queued packets go out (for at most a second),
-    /// threads are joined.
+    /// [`Builder::store_patience`], whichever is less), queued packets go out and modules take in what
+    /// waits for them (for at most a second together), threads are joined. The thread of a module that
+    /// does not return from a callback is named in the log and left behind.
     /// Later calls of any handle find it stopped; a second shutdown waits for the first and does
     /// nothing else. On any executor.
     pub async fn shutdown(&self) {
@@ -217,13 +241,16 @@ impl Cluster {
         let mut running = self.inner.running.lock().await;
         let Some(Running { net, thread }) = running.take() else { return };
         let (ended, wait) = oneshot::channel::<()>();
+        let desks = self.inner.desks.clone();
         let join = move || {
+            let until = Instant::now() + FLUSH;
+            // First nothing more is delivered.
             if let Some(net) = net {
                 net.shutdown(FLUSH);
             }
-            if thread.join().is_err() {
-                tracing::error!("the control thread panicked");
-            }
+            // Its panic was logged when it happened.
+            let _ = thread.join();
+            desks.finish(until);
             drop(ended);
         };
         // Joining blocks, which is no business of an executor's thread.

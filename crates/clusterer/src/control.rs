@@ -4,7 +4,6 @@
 //! out the actions and publishes the view, in that order, before it answers anybody.
 
 use crate::clock::Clock;
-use crate::guard::guarded;
 use crate::inbox::Inbox;
 use crate::metric::{self, NodeStates};
 use crate::resolve::Loaded;
@@ -344,5 +343,6 @@ fn notify(notice: &Notice) {
             "silent for longer than its timeout"
         );
     }
-    guarded("on_event", || module.on_event(*event));
+    // It goes to the module's desk.
+    module.on_event(*event);
 }

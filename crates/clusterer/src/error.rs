@@ -111,6 +111,8 @@ pub enum RegisterModuleError {
     Register(RegisterError),
     /// The engine has been shut down.
     Stopped,
+    /// The system gives no thread for the module.
+    Thread(io::ErrorKind),
 }
 
 impl fmt::Display for RegisterModuleError {
@@ -118,6 +120,12 @@ impl fmt::Display for RegisterModuleError {
         match self {
             Self::Register(error) => error.fmt(f),
             Self::Stopped => Stopped.fmt(f),
+            Self::Thread(error) => {
+                write!(
+                    f,
+                    "no thread could be started for the module: {error}; raise the limit of threads"
+                )
+            }
         }
     }
 }

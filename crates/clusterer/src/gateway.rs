@@ -1,6 +1,6 @@
-//! What happens to what arrives: on the transport's thread, for every packet.
+//! What happens to what arrives: on the transport's thread, for every packet. Modules are not called here,
+//! what is theirs is laid on their desks.
 
-use crate::guard::guarded;
 use crate::inbox::Inbox;
 use crate::log_limit::LogLimit;
 use crate::metric;
@@ -9,9 +9,7 @@ use clusterer_bin::{FieldError, Packet};
 use clusterer_core::{Admission, View, pong};
 use clusterer_net::{Ingress, Reply, Source, Trust};
 use clusterer_node::{Attempt, LinkEvent, Moment};
-use clusterer_registry::{
-    ClusterModule, DropReason, Malformed, ModuleEvent, PacketContext, Verdict,
-};
+use clusterer_registry::{DropReason, ModuleEvent, Verdict};
 use std::sync::Arc;
 
 /// Admits packets by the published view and hands them on.
@@ -26,27 +24,6 @@ pub(crate) struct Gateway {
 impl Gateway {
     pub(crate) fn new(view: Arc<ArcSwap<View>>, inbox: Arc<Inbox>) -> Self {
         Self { view, inbox, drops: LogLimit::default(), malformed: LogLimit::default() }
-    }
-
-    fn deliver(
-        &self,
-        module: &dyn ClusterModule,
-        context: &PacketContext,
-        source: &Source,
-        packet: &Packet<'_>,
-    ) {
-        let outcome = guarded("on_packet", || module.on_packet(context, packet));
-        if let Some(Err(error)) = outcome {
-            self.note_malformed(source, packet.module, &error, context.now);
-        }
-    }
-
-    fn note_malformed(&self, source: &Source, module: &[u8], error: &Malformed, now: Moment) {
-        metric::dropped(DropReason::Malformed.name());
-        if self.malformed.allows(source.peer.ip(), now) {
-            let module = module.escape_ascii();
-            tracing::warn!(peer = %source.peer, %module, %error, "a packet's fields make no sense");
-        }
     }
 
     fn note_drop(&self, source: &Source, packet: &Packet<'_>, reason: DropReason, now: Moment) {
@@ -74,11 +51,12 @@ impl Ingress for Gateway {
         let from = source.peer.ip();
         match view.admit(from, packet, now) {
             Admission::Module(Verdict::Deliver { module, context }) => {
-                self.deliver(&**module, &context, source, packet);
+                // It goes to the module's desk, which has nothing to say about it yet.
+                let _ = module.on_packet(&context, packet);
             }
             Admission::Module(Verdict::Disabled { module, node }) => {
                 metric::dropped("temporarily_disabled");
-                guarded("on_event", || module.on_event(ModuleEvent::TemporarilyDisabled(node)));
+                module.on_event(ModuleEvent::TemporarilyDisabled(node));
             }
             Admission::Module(Verdict::Drop(reason)) | Admission::Drop(reason) => {
                 self.note_drop(source, packet, reason, now);

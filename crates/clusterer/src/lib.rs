@@ -53,12 +53,15 @@
 //!
 //! # Threads
 //! The control thread (`clusterer-ctl`) owns the state; the transport's thread receives and sends; the
-//! store's calls run on the tokio runtime that the node was started on. Modules are called on the
-//! transport's thread (packets) and on both (events), never under a lock. Handles work from any thread.
+//! store's calls run on the tokio runtime that the node was started on. Each module is called on a thread
+//! of its own (`clusterer-` and as much of its name as fits), one call at a time, under no lock: see
+//! [`Cluster::register_module`]. Handles work from any thread, also inside callbacks.
 //!
 //! # Errors
 //! Typed, saying what was wrong and where. A peer's bytes cause none: they are counted and logged, with
-//! limits. A module that panics is counted and logged, the node goes on.
+//! limits. A module that panics is counted and logged, the node goes on. Should the control thread panic,
+//! which would be a bug of this crate or of a store, clock or transport handed in, the node leaves its clusters: requests
+//! say that it has been shut down, the view is empty, pings are not answered, an error is logged.
 //!
 //! # What it refuses to do
 //! Install a recorder, a subscriber or a signal handler; exit; keep globals: two nodes fit one process.
@@ -68,20 +71,28 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 mod builder;
+mod clerk;
 mod clock;
 mod cluster;
 mod control;
+mod departure;
+mod desk;
+mod desks;
 mod error;
 mod gateway;
-mod guard;
 mod inbox;
 mod log_limit;
+#[cfg(test)]
+mod mail_tests;
+mod mailbox;
 mod metric;
 #[cfg(feature = "mi")]
 pub mod mi;
 mod resolve;
 mod store;
+mod tally;
 
 pub use builder::{Builder, TransportMaker};
 pub use clock::{Clock, SystemClock};
@@ -91,6 +102,7 @@ pub use error::{
     SkipReason, StartError, Stopped,
 };
 pub use metric::describe_metrics;
+pub use tally::CALLBACK_BUCKETS;
 
 pub use clusterer_bin::{Dialect, FieldError, Packet, PacketWriter, Reader};
 pub use clusterer_core::{ClusterView, NodeView, StatusError, View};

@@ -1,4 +1,5 @@
-//! Log lines that a peer can cause: at most one a second a source, of a bounded number of sources.
+//! Log lines that a peer can cause: at most one a second a source, of a bounded number of sources. And
+//! those that a module can cause: at most one a second.
 
 use clusterer_node::Moment;
 use std::collections::HashMap;
@@ -33,9 +34,38 @@ impl LogLimit {
     }
 }
 
+/// Lines of one kind and one origin.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    last: Option<Moment>,
+    suppressed: u64,
+}
+
+impl Pace {
+    /// Whether a line may be written now: then, how many were not since the last one.
+    pub(crate) fn allows(&mut self, now: Moment) -> Option<u64> {
+        if self.last.is_some_and(|last| now.since(last) < PAUSE) {
+            self.suppressed = self.suppressed.saturating_add(1);
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.suppressed))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pace_says_how_many_lines_there_would_have_been() {
+        let mut pace = Pace::default();
+        let mut allows = |millis| pace.allows(Moment::from_millis(millis));
+        assert_eq!(allows(500), Some(0));
+        assert_eq!((allows(501), allows(1_499)), (None, None));
+        assert_eq!(allows(1_500), Some(2));
+        assert_eq!(allows(2_500), Some(0));
+    }
 
     #[test]
     fn one_line_a_second_a_source_and_a_bounded_number_of_sources() {

@@ -2,11 +2,15 @@
 
 use clusterer_core::View;
 use clusterer_node::{NodeKey, State};
-use metrics::{counter, describe_counter, describe_gauge, gauge};
+use metrics::{
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
 use std::collections::BTreeMap;
 
-pub(crate) const DROPPED: &str = "clusterer_packets_dropped_total";
-pub(crate) const MODULE_PANICS: &str = "clusterer_module_panics_total";
+const DROPPED: &str = "clusterer_packets_dropped_total";
+const MODULE_CALLBACKS: &str = "clusterer_module_callback_seconds";
+const MODULE_PANICS: &str = "clusterer_module_panics_total";
 const MODULE_TIMEOUTS: &str = "clusterer_module_timeouts_total";
 const NODE_STATE: &str = "clusterer_node_state";
 const TRANSITIONS: &str = "clusterer_node_transitions_total";
@@ -17,7 +21,12 @@ const ROWS_SKIPPED: &str = "clusterer_rows_skipped";
 /// one; without it the metrics are there, undescribed.
 pub fn describe_metrics() {
     describe_counter!(DROPPED, "Packets received and not delivered, by reason");
-    describe_counter!(MODULE_PANICS, "Module callbacks that panicked");
+    describe_histogram!(
+        MODULE_CALLBACKS,
+        Unit::Seconds,
+        "How long callbacks of modules took, by module"
+    );
+    describe_counter!(MODULE_PANICS, "Module callbacks that panicked, by module");
     describe_counter!(MODULE_TIMEOUTS, "Nodes that were silent for longer than a module's timeout");
     describe_gauge!(
         NODE_STATE,
@@ -30,6 +39,19 @@ pub fn describe_metrics() {
 
 pub(crate) fn dropped(reason: &'static str) {
     counter!(DROPPED, "reason" => reason).increment(1);
+}
+
+/// Of packets for which a module's mailbox had no room.
+pub(crate) fn module_busy() -> Counter {
+    counter!(DROPPED, "reason" => "module_busy")
+}
+
+pub(crate) fn module_callbacks(module: &str) -> Histogram {
+    histogram!(MODULE_CALLBACKS, "module" => module.to_owned())
+}
+
+pub(crate) fn module_panics(module: &str) -> Counter {
+    counter!(MODULE_PANICS, "module" => module.to_owned())
 }
 
 pub(crate) fn transition(cause: &'static str) {

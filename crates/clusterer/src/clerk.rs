@@ -1,0 +1,138 @@
+//! The thread of one module: takes what waits at its desk, and makes the calls, one at a time.
+
+use crate::batch::{Batch, Entry};
+use crate::desk::Desk;
+use crate::log_limit::{LogLimit, Pace};
+use crate::metric;
+use crate::tally::Tally;
+use clusterer_bin::Packet;
+use clusterer_registry::{ClusterModule, DropReason, Malformed, PacketContext};
+use metrics::{Counter, Histogram};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A callback that takes longer is named in a warning.
+const SLOW: Duration = Duration::from_millis(100);
+
+pub(crate) struct Clerk {
+    desk: Arc<Desk>,
+    module: Arc<dyn ClusterModule>,
+    /// By source, of all modules of the node together.
+    malformed: Arc<LogLimit>,
+    slow: Pace,
+    tally: Tally,
+    callbacks: Histogram,
+    panics: Counter,
+}
+
+impl Clerk {
+    pub(crate) fn new(
+        desk: Arc<Desk>,
+        module: Arc<dyn ClusterModule>,
+        malformed: Arc<LogLimit>,
+    ) -> Self {
+        let (callbacks, panics) =
+            (metric::module_callbacks(&desk.name), metric::module_panics(&desk.name));
+        let (slow, tally) = (Pace::default(), Tally::default());
+        Self { desk, module, malformed, slow, tally, callbacks, panics }
+    }
+
+    /// Works until the desk is closed, then lets go of the module.
+    pub(crate) fn run(mut self) {
+        let desk = self.desk.clone();
+        let _ended = Ended(&desk);
+        let mut batch = Batch::default();
+        while desk.next(&mut batch) {
+            self.work(&batch);
+            batch.clear();
+            self.tally.report(&self.callbacks);
+        }
+        let Self { module, panics, .. } = self;
+        // It may be the last to hold it, and what it drops is the module's code again.
+        guarded(&desk.name, "drop", &panics, || drop(module));
+    }
+
+    fn work(&mut self, batch: &Batch) {
+        for entry in batch.entries() {
+            if self.desk.is_discarding() {
+                return;
+            }
+            let began = Instant::now();
+            self.desk.calling(Some(began));
+            let callback = self.call(entry);
+            self.desk.calling(None);
+            let took = began.elapsed();
+            self.tally.add(took);
+            if took > SLOW {
+                self.note_slow(callback, took);
+            }
+        }
+    }
+
+    /// Makes one call, and says which.
+    fn call(&self, entry: Entry<'_>) -> &'static str {
+        match entry {
+            Entry::Event(event) => {
+                self.guarded("on_event", || self.module.on_event(event));
+                "on_event"
+            }
+            Entry::Packet { context, dialect, bytes } => {
+                let outcome = self.guarded("on_packet", || {
+                    let packet = Packet::parse(dialect, bytes)?;
+                    self.module.on_packet(&context, &packet)
+                });
+                if let Some(Err(error)) = outcome {
+                    self.note_malformed(&context, &error);
+                }
+                "on_packet"
+            }
+        }
+    }
+
+    fn guarded<T>(&self, callback: &'static str, call: impl FnOnce() -> T) -> Option<T> {
+        guarded(&self.desk.name, callback, &self.panics, call)
+    }
+
+    fn note_malformed(&self, context: &PacketContext, error: &Malformed) {
+        metric::dropped(DropReason::Malformed.name());
+        if self.malformed.allows(context.address, context.now) {
+            let PacketContext { address, sender, .. } = context;
+            let module = &self.desk.name;
+            tracing::warn!(%address, %sender, module, %error, "a packet's fields make no sense");
+        }
+    }
+
+    fn note_slow(&mut self, callback: &'static str, took: Duration) {
+        if let Some(suppressed) = self.slow.allows(self.desk.clock.now()) {
+            let module = &self.desk.name;
+            tracing::warn!(module, callback, ?took, suppressed, "a module's callback is slow");
+        }
+    }
+}
+
+/// Says that the thread has ended, even if it panicked.
+struct Ended<'d>(&'d Desk);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.ended();
+    }
+}
+
+/// Calls a module. `None` if it panicked, which is counted and logged: its panic ends nothing but the
+/// call.
+fn guarded<T>(
+    module: &str,
+    callback: &'static str,
+    panics: &Counter,
+    call: impl FnOnce() -> T,
+) -> Option<T> {
+    // The module may be left half changed; that is for it to see to, as with any lock of its own.
+    let outcome = catch_unwind(AssertUnwindSafe(call));
+    if outcome.is_err() {
+        panics.increment(1);
+        tracing::error!(module, callback, "a module's callback panicked; the node goes on");
+    }
+    outcome.ok()
+}

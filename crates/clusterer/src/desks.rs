@@ -1,0 +1,88 @@
+//! The desks of a node, with the threads that work at them: made at a registration, ended with the node.
+
+use crate::clerk::Clerk;
+use crate::clock::Clock;
+use crate::desk::{Desk, Phase, Proxy};
+use crate::log_limit::LogLimit;
+use crate::{RegisterModuleError, Registration};
+use clusterer_registry::ClusterModule;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+/// What the system shows of a thread's name.
+const NAME: usize = 15;
+
+pub(crate) struct Desks {
+    clock: Arc<dyn Clock>,
+    malformed: Arc<LogLimit>,
+    /// `None` once the node ends.
+    workers: Mutex<Option<Vec<Worker>>>,
+}
+
+struct Worker {
+    desk: Arc<Desk>,
+    thread: JoinHandle<()>,
+}
+
+impl Desks {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        let workers = Mutex::new(Some(Vec::new()));
+        Self { clock, malformed: Arc::default(), workers }
+    }
+
+    /// Gives a module a thread. What comes back stands for the module; the thread ends when that is
+    /// dropped, or the node ends.
+    pub(crate) fn open(
+        &self,
+        registration: &Registration,
+        module: Arc<dyn ClusterModule>,
+    ) -> Result<Arc<dyn ClusterModule>, RegisterModuleError> {
+        let mut workers = self.lock();
+        let workers = workers.as_mut().ok_or(RegisterModuleError::Stopped)?;
+        // Those of registrations that failed.
+        workers.retain(|worker| !worker.thread.is_finished());
+        let desk = Arc::new(Desk::new(registration.name.clone(), self.clock.clone()));
+        let clerk = Clerk::new(desk.clone(), module, self.malformed.clone());
+        let thread = thread::Builder::new()
+            .name(thread_name(&registration.name))
+            .spawn(move || clerk.run())
+            .map_err(|error| RegisterModuleError::Thread(error.kind()))?;
+        workers.push(Worker { desk: desk.clone(), thread });
+        Ok(Arc::new(Proxy(desk)))
+    }
+
+    /// Lets the modules do what waits for them until then, and waits for their threads. One that does
+    /// not end is left behind.
+    pub(crate) fn finish(&self, until: Instant) {
+        let workers = self.lock().take().unwrap_or_default();
+        for worker in &workers {
+            worker.desk.close(Phase::Draining);
+        }
+        for Worker { desk, thread } in workers {
+            if desk.wait(until) && thread.join().is_err() {
+                tracing::error!(module = desk.name, "a module's thread panicked");
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Worker>>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Desks {
+    /// Waits for nobody, and may be one of these threads.
+    fn drop(&mut self) {
+        for worker in self.lock().take().unwrap_or_default() {
+            worker.desk.close(Phase::Discarding);
+        }
+    }
+}
+
+/// As much of the module's name as a thread's name holds.
+fn thread_name(module: &str) -> String {
+    let mut name = format!("clusterer-{module}").replace('\0', "_");
+    name.truncate(name.floor_char_boundary(NAME));
+    name
+}
