@@ -169,6 +169,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn it_holds_what_a_plain_list_would(steps in prop::collection::vec(step(), 0..600)) {
             let (mut batch, mut naive) = (Batch::default(), Naive::default());
@@ -226,6 +227,24 @@ mod tests {
         }
         assert_eq!(batch.entries().count(), 3);
         assert!(batch.items.len() < 3 * LITTER, "{}", batch.items.len());
+    }
+
+    #[test]
+    fn a_batch_that_is_filled_again_takes_no_more_room() {
+        let mut batch = Batch::default();
+        let bytes = packet(2, 200);
+        let parsed = Packet::parse(Dialect::V22, &bytes).unwrap();
+        let mut fill = || {
+            (0..3_000).for_each(|_| batch.push_packet(context(2, at(0)), &parsed));
+            batch.clear();
+            (
+                batch.bytes.as_ptr(),
+                batch.bytes.capacity(),
+                batch.items.as_ptr(),
+                batch.items.capacity(),
+            )
+        };
+        assert_eq!(fill(), fill());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::log_limit::{LogLimit, Pace};
 use crate::metric;
 use crate::tally::Tally;
 use clusterer_bin::Packet;
-use clusterer_registry::{ClusterModule, DropReason, Malformed, PacketContext};
+use clusterer_registry::{ClusterModule, Malformed, PacketContext};
 use metrics::{Counter, Histogram};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,6 +23,7 @@ pub(crate) struct Clerk {
     slow: Pace,
     tally: Tally,
     callbacks: Histogram,
+    dropped: Counter,
     panics: Counter,
 }
 
@@ -34,8 +35,9 @@ impl Clerk {
     ) -> Self {
         let (callbacks, panics) =
             (metric::module_callbacks(&desk.name), metric::module_panics(&desk.name));
+        let dropped = metric::malformed();
         let (slow, tally) = (Pace::default(), Tally::default());
-        Self { desk, module, malformed, slow, tally, callbacks, panics }
+        Self { desk, module, malformed, slow, tally, callbacks, dropped, panics }
     }
 
     /// Works until the desk is closed, then lets go of the module.
@@ -95,7 +97,7 @@ impl Clerk {
     }
 
     fn note_malformed(&self, context: &PacketContext, error: &Malformed) {
-        metric::dropped(DropReason::Malformed.name());
+        self.dropped.increment(1);
         if self.malformed.allows(context.address, context.now) {
             let PacketContext { address, sender, .. } = context;
             let module = &self.desk.name;

@@ -249,6 +249,17 @@ impl Desk {
     }
 }
 
+#[cfg(test)]
+impl Desk {
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.lock().asleep
+    }
+
+    pub(crate) fn with_waiting(&self, look: impl FnOnce(&mut Batch)) {
+        look(self.lock().mailbox.waiting_mut());
+    }
+}
+
 impl State {
     /// What to warn of, if that is due.
     fn backlog(&mut self, now: Moment) -> Option<Backlog> {

@@ -79,6 +79,8 @@ mod cluster;
 mod control;
 mod departure;
 mod desk;
+#[cfg(test)]
+mod desk_tests;
 mod desks;
 mod error;
 mod gateway;

@@ -4,6 +4,11 @@ use crate::batch::{Batch, Entry};
 use clusterer_bin::{Dialect, Origin, PacketWriter};
 use clusterer_node::{ClusterId, MachineId, Moment, NodeKey};
 use clusterer_registry::{ModuleEvent, PacketContext};
+use std::fmt::{Debug, Write as _};
+use std::sync::{Mutex, Once};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 pub(crate) fn at(millis: u64) -> Moment {
     Moment::from_millis(millis)
@@ -74,5 +79,57 @@ impl Naive {
         let expected: Vec<_> = self.0.iter().map(entry).collect();
         let entries: Vec<_> = batch.entries().map(|entry| format!("{entry:?}")).collect();
         assert_eq!(entries, expected);
+    }
+}
+
+/// The lines about a module until now that say this. A loaded machine may have caused others.
+pub(crate) fn log_lines(module: &str, what: &str) -> Vec<String> {
+    let wanted = format!("module={module:?} ");
+    let lines = LINES.lock().unwrap();
+    let about = lines.iter().filter(|line| line.contains(&wanted) && line.contains(what));
+    about.cloned().collect()
+}
+
+/// To be called before what is to be seen is logged.
+pub(crate) fn watch_log() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
+}
+
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Keeps events as text.
+struct Log;
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event()
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        LINES.lock().unwrap().push(line.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[derive(Default)]
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, "{}={value:?} ", field.name()).unwrap();
     }
 }

@@ -96,6 +96,11 @@ impl Mailbox {
         &self.waiting
     }
 
+    #[cfg(test)]
+    pub(crate) const fn waiting_mut(&mut self) -> &mut Batch {
+        &mut self.waiting
+    }
+
     /// The node of a packet that was admitted before its node timed out: at that moment or earlier. One
     /// that is let in again afterwards is later by twice a timeout.
     fn overtaken(&mut self, context: &PacketContext) -> Option<NodeKey> {

@@ -2,6 +2,7 @@
 
 use clusterer_core::View;
 use clusterer_node::{NodeKey, State};
+use clusterer_registry::DropReason;
 use metrics::{
     Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
@@ -39,6 +40,11 @@ pub fn describe_metrics() {
 
 pub(crate) fn dropped(reason: &'static str) {
     counter!(DROPPED, "reason" => reason).increment(1);
+}
+
+/// Of packets whose fields made no sense to their module.
+pub(crate) fn malformed() -> Counter {
+    counter!(DROPPED, "reason" => DropReason::Malformed.name())
 }
 
 /// Of packets for which a module's mailbox had no room.

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use clusterer::{
-    BoxFuture, Cell, Change, Cluster, Dialect, Flushed, ListenerConfig, MachineId, NodeStore,
-    RawRow, StoreError,
+    BoxFuture, Cell, Change, Cluster, ClusterId, ClusterModule, Dialect, Flushed, ListenerConfig,
+    MachineId, Malformed, ModuleEvent, NodeStore, Packet, PacketContext, RawRow,
+    RegisterModuleError, Registration, StoreError,
 };
 use std::fs;
 use std::sync::Arc;
@@ -60,6 +61,23 @@ async fn start(well: bool) -> Option<Cluster> {
     builder.listen(vec![listener]).persistent(true).start().await.ok()
 }
 
+struct Nobody;
+
+impl ClusterModule for Nobody {
+    fn on_packet(&self, _: &PacketContext, _: &Packet<'_>) -> Result<(), Malformed> {
+        Ok(())
+    }
+
+    fn on_event(&self, _: ModuleEvent) {}
+}
+
+/// With a name of which a thread's name takes in whole characters only.
+async fn register(engine: &Cluster) -> Result<(), RegisterModuleError> {
+    let cluster = ClusterId::new(1).unwrap();
+    let registration = Registration::new("parröts", cluster, Duration::from_secs(60));
+    engine.register_module(registration, Arc::new(Nobody)).await
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn end_with_the_engine_however_it_ends() {
@@ -70,12 +88,20 @@ async fn end_with_the_engine_however_it_ends() {
     let clone = engine.clone();
     drop(engine);
     await_threads(2, "a start, with a handle left").await;
+    register(&clone).await.expect("a good name");
+    await_threads(3, "a registration").await;
+    assert!(threads().iter().any(|name| name == "clusterer-parr\n"), "{:?}", threads());
+    register(&clone).await.expect_err("it is registered already");
+    await_threads(3, "a registration that failed").await;
     drop(clone);
     await_threads(0, "the last handle").await;
 
     let engine = start(true).await.expect("it starts");
+    register(&engine).await.expect("a good name");
     engine.shutdown().await;
     await_threads(0, "a shutdown").await;
+    register(&engine).await.expect_err("it has ended");
+    await_threads(0, "a registration after it").await;
 
     for turns in 0..20 {
         let starting = tokio::spawn(start(true));

@@ -1,11 +1,8 @@
 //! Whatever the store does, the engine goes on and ends.
 
-use crate::support::{Mood, PATIENCE, TestStore, ends, eventually, lonely, machine, node, state};
+use crate::support::{Mood, TestStore, ends, eventually, lonely, machine, node, state, wait_for};
 use clusterer::{Cluster, Protocol, ReloadError, StartError, State, StoreError};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -84,28 +81,6 @@ async fn a_store_that_panics_fails_the_reload_and_not_the_next_one() {
     store.flushing(Mood::Panics);
     take_down(&engine).await;
     ends("the shutdown", engine.shutdown()).await;
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// An executor that is not tokio's.
-fn wait_for<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let give_up = Instant::now() + PATIENCE;
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return value;
-        }
-        assert!(Instant::now() < give_up, "never ended: {what}");
-        thread::park_timeout(Duration::from_millis(100));
-    }
 }
 
 #[test]

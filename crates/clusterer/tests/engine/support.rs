@@ -5,7 +5,10 @@ use clusterer::{
     State, StoreError,
 };
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -132,5 +135,27 @@ pub(crate) async fn ends<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(value) => value,
         Err(_) => panic!("never ended: {what}"),
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// An executor that is not tokio's.
+pub(crate) fn wait_for<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let give_up = Instant::now() + PATIENCE;
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return value;
+        }
+        assert!(Instant::now() < give_up, "never ended: {what}");
+        thread::park_timeout(Duration::from_millis(100));
     }
 }

@@ -1,13 +1,17 @@
 //! An engine on a transport and a clock of the test's own: exactly this happens, exactly then.
 
-use crate::support::{TestStore, cluster, ends, eventually, lonely, machine, node, state};
+use crate::support::{TestStore, cluster, ends, eventually, lonely, machine, node, row, state};
 use clusterer::{
-    BoxFuture, Clock, Cluster, Ingress, Moment, Protocol, SendError, State, Transport, UnixTime,
+    BoxFuture, Clock, Cluster, ClusterModule, Dialect, Ingress, Malformed, ModuleEvent, Moment,
+    Packet, PacketContext, Protocol, RawRow, Registration, ReloadError, SendError, SendToError,
+    State, Transport, UnixTime,
 };
 use clusterer_bin::Outgoing;
-use clusterer_net::Command;
+use clusterer_core::ping;
+use clusterer_net::{Command, Reply, Source};
 use clusterer_node::{Attempt, LinkEvent, LinkFailure, LinkId};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -38,11 +42,13 @@ impl Clock for Wound {
 struct Wires {
     commands: Mutex<Vec<Command>>,
     pings: Mutex<usize>,
+    broken: AtomicBool,
 }
 
 impl Transport for Wires {
     fn command(&self, command: Command) {
         self.commands.lock().unwrap().push(command);
+        assert!(!self.broken.load(Ordering::SeqCst), "this transport has a bug");
     }
 
     fn send(&self, _: LinkId, _: Outgoing) -> Result<(), SendError> {
@@ -72,6 +78,10 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Self {
+        Self::with(lonely()).await
+    }
+
+    async fn with(rows: Vec<RawRow>) -> Self {
         let wires = Arc::new(Wires::default());
         let clock = Arc::new(Wound(watch::Sender::new(0)));
         let ingress = Arc::new(Mutex::new(None));
@@ -82,7 +92,7 @@ impl Bench {
                 Ok(wires as Arc<dyn Transport>)
             })
         };
-        let engine = Cluster::builder(machine(1), TestStore::new(lonely()))
+        let engine = Cluster::builder(machine(1), TestStore::new(rows))
             .pings(Duration::from_millis(1_000), Duration::from_millis(50))
             .clock(clock.clone())
             .transport(make)
@@ -105,12 +115,45 @@ impl Bench {
         commands.iter().filter_map(dial).collect()
     }
 
+    fn links(&self, wanted: impl Fn(&Command) -> Option<LinkId>) -> Vec<LinkId> {
+        self.wires.commands.lock().unwrap().iter().filter_map(wanted).collect()
+    }
+
+    fn opened(&self) -> Vec<LinkId> {
+        self.links(|command| match command {
+            Command::Open(spec) => Some(spec.link),
+            _ => None,
+        })
+    }
+
+    fn closed(&self) -> Vec<LinkId> {
+        self.links(|command| match command {
+            Command::Close(link) => Some(*link),
+            _ => None,
+        })
+    }
+
     fn tell(&self, attempt: Attempt, event: LinkEvent) {
         self.ingress.link(attempt, event, Moment::ZERO);
     }
 
     fn tries(&self) -> u32 {
         self.engine.view().node(node(2)).unwrap().availability.no_tries
+    }
+
+    /// Node 2 pings from its address.
+    fn answers_a_ping(&self) -> bool {
+        let bytes = ping(machine(2), 7).unwrap().to(0).to_vec();
+        let packet = Packet::parse(Dialect::V22, &bytes).unwrap();
+        let (peer, local) = (([127, 0, 0, 1], 9).into(), ([127, 0, 0, 1], 1).into());
+        let source = Source::new(peer, local, None, Dialect::V22);
+        let mut answers = 0;
+        let mut sink = |_| {
+            answers += 1;
+            Ok(())
+        };
+        self.ingress.packet(&source, &packet, Moment::ZERO, &mut Reply::new(&mut sink));
+        answers == 1
     }
 
     /// Whatever was told before this has been taken in when it returns.
@@ -161,4 +204,52 @@ async fn a_state_is_in_the_view_when_it_has_been_set() {
         assert_eq!(sent.queued, usize::from(wanted == State::Up));
     }
     bench.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn every_link_is_closed_at_a_shutdown_and_by_the_last_handle() {
+    for by_shutdown in [true, false] {
+        let mut rows = lonely();
+        rows.push(row(3, ([127, 0, 0, 1], 3).into()));
+        let mut bench = Bench::with(rows).await;
+        let opened = bench.opened();
+        assert_eq!((opened.len(), bench.closed().len()), (2, 0));
+        if by_shutdown {
+            ends("the shutdown", bench.engine.shutdown()).await;
+            assert_eq!(bench.closed(), opened);
+        }
+        let other = Bench::start().await;
+        drop(std::mem::replace(&mut bench.engine, other.engine));
+        eventually("they are closed", || bench.closed() == opened).await;
+    }
+}
+
+/// A node that answered pings and judged nothing would be counted on for ever.
+#[tokio::test]
+async fn a_node_whose_control_thread_panics_leaves_its_clusters() {
+    let bench = Bench::start().await;
+    let module = Arc::new(Nobody);
+    let registration = Registration::new("m", cluster(), Duration::from_secs(60));
+    bench.engine.register_module(registration, module.clone()).await.expect("a good name");
+    assert!(bench.answers_a_ping());
+    bench.wires.broken.store(true, Ordering::SeqCst);
+    bench.tell(bench.dials()[0], LinkEvent::Failed(LinkFailure::Refused));
+    eventually("it leaves", || bench.engine.get_nodes(cluster(), Protocol::Bin).is_empty()).await;
+    eventually("it leaves", || !bench.answers_a_ping()).await;
+    let sent = bench.engine.send_to(cluster(), Protocol::Bin, "m", 0, |_| {});
+    assert_eq!(sent, Err(SendToError::UnknownCluster(cluster())));
+    assert_eq!(bench.engine.reload().await, Err(ReloadError::Stopped));
+    eventually("its links are closed", || bench.closed() == bench.opened()).await;
+    eventually("its modules are let go", || Arc::strong_count(&module) == 1).await;
+    ends("the shutdown", bench.engine.shutdown()).await;
+}
+
+struct Nobody;
+
+impl ClusterModule for Nobody {
+    fn on_packet(&self, _: &PacketContext, _: &Packet<'_>) -> Result<(), Malformed> {
+        Ok(())
+    }
+
+    fn on_event(&self, _: ModuleEvent) {}
 }
