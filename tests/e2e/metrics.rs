@@ -43,6 +43,16 @@ fn the_exporter_shows_traffic_states_and_drops() -> Result<()> {
     let text = scrape(exporter)?;
     assert_eq!((value(&text, &state(1)), value(&text, &state(2))), (1.0, 0.0), "{text}");
 
+    wait_for("the module's callbacks are measured", PATIENCE, || {
+        let text = scrape(exporter)?;
+        let series = |what: &str, le: &str| {
+            let labels = format!("{{module=\"ratelimit\"{le}}}");
+            value(&text, &format!("clusterer_module_callback_seconds_{what}{labels}"))
+        };
+        let counts = [series("count", ""), series("bucket", ",le=\"10\""), series("sum", "")];
+        Ok(counts.iter().all(|&count| count > 0.0).then_some(()))
+    })?;
+
     let mut stranger = TcpStream::connect(at[0])?;
     stranger.write_all(b"this is no packet at all")?;
     wait_for("the framing error is counted", PATIENCE, || {

@@ -7,12 +7,11 @@ use core::net::IpAddr;
 
 /// A module that replicates data: it takes the packets of its name and is told of silent nodes.
 ///
-/// Both callbacks may run at the same time, on several threads: packets on the transport's, events on
-/// the transport's and on the control thread. No lock of the node is held meanwhile. A callback
-/// should return within microseconds: every connection of its thread waits, and a pong that waits longer
-/// than the ping timeout counts as missing.
+/// Who drives it decides on which threads, and may do so from several at the same time: the engine, in
+/// crate `clusterer`, gives each module a thread of its own and makes one call at a time, in the order in
+/// which things happened. Nobody holds a lock meanwhile.
 pub trait ClusterModule: Send + Sync {
-    /// A packet for this module has been admitted.
+    /// A packet for this module has been admitted. It may have waited since.
     ///
     /// # Errors
     /// [`Malformed`] if the packet's fields make no sense. It is counted and logged (limited); what the
@@ -36,7 +35,7 @@ pub struct PacketContext {
     pub provisioned: bool,
     /// The address the packet came from.
     pub address: IpAddr,
-    /// When: the node's monotonic clock.
+    /// When it came: the node's monotonic clock.
     pub now: Moment,
 }
 

@@ -222,8 +222,8 @@ mod tests {
     #[test]
     fn a_module_that_is_stuck_for_years_makes_no_heap_of_timeouts() {
         let mut batch = Batch::default();
-        for round in 0..100_000 {
-            batch.push_event(at(round), ModuleEvent::Timeout(node(1 + (round % 3) as i32)));
+        for (round, id) in (0..100_000).zip([1, 2, 3].into_iter().cycle()) {
+            batch.push_event(at(round), ModuleEvent::Timeout(node(id)));
         }
         assert_eq!(batch.entries().count(), 3);
         assert!(batch.items.len() < 3 * LITTER, "{}", batch.items.len());

@@ -130,8 +130,7 @@ impl Cluster {
     ///
     /// A callback that takes more than 100 ms, and one that keeps others waiting for more than a second,
     /// is named in a warning, at most once a second. All are measured
-    /// (`clusterer_module_callback_seconds`, see [`CALLBACK_BUCKETS`](crate::CALLBACK_BUCKETS)), by the
-    /// recorder that is installed now. A panic ends the call only, and is counted.
+    /// ([`CALLBACK_SECONDS`](crate::CALLBACK_SECONDS)), by the recorder that is installed now. A panic ends the call only, and is counted.
     ///
     /// [`ModuleEvent::TemporarilyDisabled`]: clusterer_registry::ModuleEvent::TemporarilyDisabled
     /// [`ModuleEvent::Timeout`]: clusterer_registry::ModuleEvent::Timeout
@@ -259,6 +258,12 @@ impl Cluster {
         }
         // It is dropped at the end, whatever that was.
         let _ = wait.await;
+    }
+
+    /// Waits until the node has stopped: because somebody shuts it down, or because its control thread has
+    /// panicked, which it does not survive. On any executor.
+    pub async fn stopped(&self) {
+        self.inner.commands.closed().await;
     }
 
     /// Asks the control thread; `None` if it has ended.

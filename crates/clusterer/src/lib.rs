@@ -104,7 +104,7 @@ pub use error::{
     SkipReason, StartError, Stopped,
 };
 pub use metric::describe_metrics;
-pub use tally::CALLBACK_BUCKETS;
+pub use tally::{CALLBACK_BUCKETS, CALLBACK_SECONDS};
 
 pub use clusterer_bin::{Dialect, FieldError, Packet, PacketWriter, Reader};
 pub use clusterer_core::{ClusterView, NodeView, StatusError, View};

@@ -188,8 +188,8 @@ mod tests {
     #[test]
     fn nodes_that_never_come_back_are_forgotten() {
         let mut mailbox = mailbox(LIMITS);
-        for id in 1..1_000 {
-            mailbox.put_event(at(1_000 * id), ModuleEvent::Timeout(node(id as i32)));
+        for (id, second) in (1..1_000).zip(0..) {
+            mailbox.put_event(at(1_000 * second), ModuleEvent::Timeout(node(id)));
             mailbox.discard();
         }
         assert!(mailbox.silent.len() <= 21, "{}", mailbox.silent.len());

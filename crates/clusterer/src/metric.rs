@@ -1,5 +1,6 @@
 //! The names of what is measured here. The facade's recorder is the program's affair.
 
+use crate::tally::CALLBACK_SECONDS;
 use clusterer_core::View;
 use clusterer_node::{NodeKey, State};
 use clusterer_registry::DropReason;
@@ -10,7 +11,6 @@ use metrics::{
 use std::collections::BTreeMap;
 
 const DROPPED: &str = "clusterer_packets_dropped_total";
-const MODULE_CALLBACKS: &str = "clusterer_module_callback_seconds";
 const MODULE_PANICS: &str = "clusterer_module_panics_total";
 const MODULE_TIMEOUTS: &str = "clusterer_module_timeouts_total";
 const NODE_STATE: &str = "clusterer_node_state";
@@ -23,7 +23,7 @@ const ROWS_SKIPPED: &str = "clusterer_rows_skipped";
 pub fn describe_metrics() {
     describe_counter!(DROPPED, "Packets received and not delivered, by reason");
     describe_histogram!(
-        MODULE_CALLBACKS,
+        CALLBACK_SECONDS,
         Unit::Seconds,
         "How long callbacks of modules took, by module"
     );
@@ -53,7 +53,7 @@ pub(crate) fn module_busy() -> Counter {
 }
 
 pub(crate) fn module_callbacks(module: &str) -> Histogram {
-    histogram!(MODULE_CALLBACKS, "module" => module.to_owned())
+    histogram!(CALLBACK_SECONDS, "module" => module.to_owned())
 }
 
 pub(crate) fn module_panics(module: &str) -> Counter {

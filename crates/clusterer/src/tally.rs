@@ -3,8 +3,11 @@
 use metrics::Histogram;
 use std::time::Duration;
 
-/// The bounds, in seconds, that `clusterer_module_callback_seconds` is counted by: for an exporter that
-/// must be told the buckets of a histogram.
+/// The histogram of how long callbacks of modules take, by `module`.
+pub const CALLBACK_SECONDS: &str = "clusterer_module_callback_seconds";
+
+/// The bounds, in seconds, that [`CALLBACK_SECONDS`] is counted by: for an exporter that must be told the
+/// buckets of a histogram.
 pub const CALLBACK_BUCKETS: [f64; 15] =
     [1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 0.1, 0.5, 1.0, 5.0, 10.0];
 
@@ -86,8 +89,7 @@ mod tests {
         let histogram = Histogram::from_arc(records.clone());
         tally.report(&histogram);
         tally.report(&histogram);
-        let values = records.0.lock().unwrap().clone();
-        values
+        records.0.lock().unwrap().clone()
     }
 
     fn bucket(seconds: f64) -> usize {

@@ -1,8 +1,14 @@
 //! The Prometheus exporter: the recorder that the crates' metrics go to.
 
 use anyhow::{Context as _, Result};
-use metrics_exporter_prometheus::{ExporterFuture, PrometheusBuilder, PrometheusRecorder};
+use clusterer::{CALLBACK_BUCKETS, CALLBACK_SECONDS};
+use metrics_exporter_prometheus::{ExporterFuture, Matcher, PrometheusBuilder, PrometheusRecorder};
 use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The recorder keeps every duration until it is added to its bucket: a flood of packets is one of
+/// durations.
+const UPKEEP: Duration = Duration::from_secs(1);
 
 /// An exporter whose address is bound, and which does not record yet.
 pub(crate) struct Exporter {
@@ -13,7 +19,11 @@ pub(crate) struct Exporter {
 impl Exporter {
     /// To be called on a tokio runtime.
     pub(crate) fn bind(address: SocketAddr) -> Result<Self> {
-        let builder = PrometheusBuilder::new().with_http_listener(address);
+        let builder = PrometheusBuilder::new()
+            .with_http_listener(address)
+            .upkeep_timeout(UPKEEP)
+            .set_buckets_for_metric(Matcher::Full(CALLBACK_SECONDS.into()), &CALLBACK_BUCKETS)
+            .context("a histogram without buckets")?;
         let (recorder, serve) =
             builder.build().with_context(|| format!("cannot listen on {address}"))?;
         Ok(Self { recorder, serve })

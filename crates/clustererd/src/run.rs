@@ -130,14 +130,24 @@ impl Node {
                 let _ = cluster.reload().await;
             }
         });
-        while signals.next().await == Asked::Reload {
-            reload.notify_one();
-        }
+        let broken = loop {
+            tokio::select! {
+                asked = signals.next() => match asked {
+                    Asked::End => break false,
+                    Asked::Reload => reload.notify_one(),
+                },
+                // Nobody has asked it to.
+                () = self.cluster.stopped() => break true,
+            }
+        };
         reloads.abort();
         tracing::info!("ending");
         tokio::select! {
             () = self.end() => {}
             () = signals.end() => bail!("ended at the second signal, whatever was still under way"),
+        }
+        if broken {
+            bail!("the cluster node has ended by itself; the log says why");
         }
         tracing::info!("ended");
         Ok(())

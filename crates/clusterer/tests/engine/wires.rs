@@ -232,8 +232,13 @@ async fn a_node_whose_control_thread_panics_leaves_its_clusters() {
     let registration = Registration::new("m", cluster(), Duration::from_secs(60));
     bench.engine.register_module(registration, module.clone()).await.expect("a good name");
     assert!(bench.answers_a_ping());
+    let engine = bench.engine.clone();
+    let stopped = tokio::spawn(async move { engine.stopped().await });
+    bench.settle().await;
+    assert!(!stopped.is_finished());
     bench.wires.broken.store(true, Ordering::SeqCst);
     bench.tell(bench.dials()[0], LinkEvent::Failed(LinkFailure::Refused));
+    ends("the node", stopped).await.unwrap();
     eventually("it leaves", || bench.engine.get_nodes(cluster(), Protocol::Bin).is_empty()).await;
     eventually("it leaves", || !bench.answers_a_ping()).await;
     let sent = bench.engine.send_to(cluster(), Protocol::Bin, "m", 0, |_| {});
