@@ -126,7 +126,8 @@ impl Cluster {
     /// no room is dropped and counted (`clusterer_packets_dropped_total{reason="module_busy"}`); its
     /// sender counts as heard all the same, since the loss is ours. Events are never dropped. Of one node,
     /// at most one [`ModuleEvent::TemporarilyDisabled`] waits, and at most one [`ModuleEvent::Timeout`],
-    /// which is always behind the packets that it makes invalid.
+    /// which is always behind the packets that it makes invalid. (The first `TemporarilyDisabled` of a
+    /// cycle may overtake its `Timeout`: two threads tell them.)
     ///
     /// A callback that takes more than 100 ms, and one that keeps others waiting for more than a second,
     /// is named in a warning, at most once a second. All are measured

@@ -287,12 +287,15 @@ async fn a_callback_may_drop_the_last_handle() {
     let (b, a) = (engines.pop().unwrap(), engines.pop().unwrap());
     let valve = Arc::new(Valve::default());
     register(&a, "last", &valve).await;
+    // Who looks at a view does not keep the node.
+    let view = a.view();
     valve.then(move || drop(a));
     send(&b, "last", 0);
     eventually("the callback has returned", || valve.seen() == [0]).await;
     eventually("the module is let go", || Arc::strong_count(&valve) == 1).await;
     let sees_it_go = || b.view().node(node(1)).unwrap().availability.last_attempt > UnixTime::ZERO;
     eventually("the node has ended", sees_it_go).await;
+    assert_eq!(view.modules().registrations().count(), 1);
     ends("the other shutdown", b.shutdown()).await;
 }
 
