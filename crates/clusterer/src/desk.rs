@@ -255,6 +255,10 @@ impl Desk {
         self.lock().asleep
     }
 
+    pub(crate) fn phase(&self) -> Phase {
+        self.lock().phase
+    }
+
     pub(crate) fn with_waiting(&self, look: impl FnOnce(&mut Batch)) {
         look(self.lock().mailbox.waiting_mut());
     }

@@ -86,3 +86,56 @@ fn thread_name(module: &str) -> String {
     name.truncate(name.floor_char_boundary(NAME));
     name
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SystemClock;
+    use crate::mail_tests::node;
+    use clusterer_bin::Packet;
+    use clusterer_registry::{Malformed, ModuleEvent, PacketContext};
+    use std::sync::mpsc::{self, Receiver, Sender};
+    use std::time::Duration;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// Says that it is called, and waits until it may return.
+    struct Held {
+        called: Sender<ModuleEvent>,
+        release: Mutex<Receiver<()>>,
+    }
+
+    impl ClusterModule for Held {
+        fn on_packet(&self, _: &PacketContext, _: &Packet<'_>) -> Result<(), Malformed> {
+            Ok(())
+        }
+
+        fn on_event(&self, event: ModuleEvent) {
+            self.called.send(event).unwrap();
+            self.release.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_waits_when_the_end_begins_is_still_done() {
+        let desks = Desks::new(Arc::new(SystemClock::new()));
+        let (called, calls) = mpsc::channel();
+        let (release, released) = mpsc::channel();
+        let module = Arc::new(Held { called, release: Mutex::new(released) });
+        let registration = Registration::new("held", None, PATIENCE);
+        let proxy = desks.open(&registration, module.clone()).unwrap();
+        let events = [2, 3, 4].map(|id| ModuleEvent::Timeout(node(id)));
+        events.into_iter().for_each(|event| proxy.on_event(event));
+        assert_eq!(calls.recv_timeout(PATIENCE), Ok(events[0]));
+        let desk = desks.lock().as_ref().unwrap()[0].desk.clone();
+        thread::scope(|scope| {
+            scope.spawn(|| desks.finish(Instant::now() + PATIENCE));
+            while desk.phase() == Phase::Open {
+                thread::yield_now();
+            }
+            events.iter().for_each(|_| release.send(()).unwrap());
+        });
+        assert_eq!(calls.try_iter().collect::<Vec<_>>(), events[1..]);
+        assert!(desks.open(&registration, module).is_err(), "it has ended");
+    }
+}
