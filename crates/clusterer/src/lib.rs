@@ -89,6 +89,7 @@ mod log_limit;
 #[cfg(test)]
 mod mail_tests;
 mod mailbox;
+mod memory;
 mod metric;
 #[cfg(feature = "mi")]
 pub mod mi;
@@ -103,6 +104,7 @@ pub use error::{
     RegisterModuleError, ReloadError, ReloadReport, SendReport, SendToError, SetStateError,
     SkipReason, StartError, Stopped,
 };
+pub use memory::MemoryStore;
 pub use metric::describe_metrics;
 pub use tally::{CALLBACK_BUCKETS, CALLBACK_SECONDS};
 
