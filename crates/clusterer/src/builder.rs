@@ -1,8 +1,10 @@
 //! Putting an engine together.
 
 use crate::clock::{Clock, SystemClock};
+use crate::cluster::Shared;
 use crate::control::Control;
 use crate::departure::Departure;
+use crate::feed::{Feed, News, Publisher};
 use crate::gateway::Gateway;
 use crate::inbox::Inbox;
 use crate::metric::NodeStates;
@@ -30,12 +32,40 @@ const RETRY: Duration = Duration::from_millis(500);
 /// As good as for ever, and short enough to be added to any clock.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// Events kept for a reader that is behind, unless the builder says otherwise.
+const EVENTS: usize = 1024;
+/// At this many, a reader is better served by the view.
+const MOST_EVENTS: usize = 1 << 20;
+
 /// Makes a transport of one's own, given the clock and where packets and link events go.
 pub type TransportMaker = Box<
     dyn FnOnce(clusterer_net::Clock, Arc<dyn Ingress>) -> io::Result<Arc<dyn Transport>> + Send,
 >;
 
-/// Settings of an engine, then the engine: see [`Cluster::builder`].
+/// Settings of an engine, then the engine.
+///
+/// ```
+/// use clusterer::{Cluster, ClusterId, Dialect, ListenerConfig, MachineId, MemoryStore};
+/// use std::{sync::Arc, time::Duration};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (cluster, own, peer) =
+///     (ClusterId::new(1).unwrap(), MachineId::new(1).unwrap(), MachineId::new(2).unwrap());
+/// let urls = [(own, "bin:127.0.0.1:5566"), (peer, "bin:127.0.0.2:5566")];
+/// // Port 0 is for this example: it should be that of one's own URL, which the others dial.
+/// let listener = ListenerConfig { address: "127.0.0.1:0".parse()?, dialect: Dialect::V22 };
+/// let node = Cluster::builder(own, Arc::new(MemoryStore::of(cluster, urls)))
+///     .listen(vec![listener])
+///     .pings(Duration::from_secs(1), Duration::from_millis(500))
+///     .persistent(true)
+///     .start()
+///     .await?;
+/// assert_ne!(node.local_addresses()[0].port(), 0);
+/// node.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Builder {
     own: MachineId,
     store: Arc<dyn NodeStore>,
@@ -44,6 +74,7 @@ pub struct Builder {
     net: Config,
     settings: Settings,
     store_patience: Duration,
+    event_capacity: usize,
 }
 
 impl Builder {
@@ -56,6 +87,7 @@ impl Builder {
             net: Config::new(Vec::new()),
             settings: Settings::default(),
             store_patience: Duration::from_secs(10),
+            event_capacity: EVENTS,
         }
     }
 
@@ -87,6 +119,16 @@ impl Builder {
     #[must_use]
     pub fn store_patience(mut self, patience: Duration) -> Self {
         self.store_patience = patience.min(LONGEST_PATIENCE);
+        self
+    }
+
+    /// How many events a [`Subscription`](crate::Subscription) may be behind before it is told that it
+    /// [lagged](crate::Lagged): 1024, rounded up to a power of two, at least 1 and at most 1048576. They take memory (about
+    /// 250 bytes each, for all readers together) only while somebody is subscribed. A reload that changes
+    /// more nodes than that makes every reader begin again with the view.
+    #[must_use]
+    pub fn event_capacity(mut self, events: usize) -> Self {
+        self.event_capacity = events.clamp(1, MOST_EVENTS);
         self
     }
 
@@ -130,6 +172,7 @@ impl Builder {
             core.take_view().ok_or_else(|| StartError::Thread(io::Error::other("no view")))?;
         let nothing = Arc::new(view);
         let view = Arc::new(ArcSwap::new(nothing.clone()));
+        let feed = Arc::new(Feed::new(view.clone(), self.event_capacity));
         let inbox = Arc::new(Inbox::default());
         let gateway: Arc<dyn Ingress> = Arc::new(Gateway::new(view.clone(), inbox.clone()));
         let clock = self.clock.clone();
@@ -154,7 +197,8 @@ impl Builder {
             commands: received,
             jobs: Jobs::new(self.store, runtime, self.store_patience),
             store_patience: self.store_patience,
-            view: view.clone(),
+            publisher: Publisher::new(feed.clone()),
+            news: News::default(),
             states: NodeStates::default(),
             reloads: Vec::new(),
         };
@@ -162,7 +206,8 @@ impl Builder {
         let departure =
             Departure { view: view.clone(), nothing, transport: transport.clone(), foreign };
         let thread = spawn(control, loaded, departure).await.map_err(StartError::Thread)?;
-        Ok(Cluster::new(self.own, view, self.clock, transport, commands, net, thread))
+        let shared = Shared { own: self.own, view, feed, clock: self.clock, transport, commands };
+        Ok(Cluster::new(shared, net, thread))
     }
 }
 

@@ -3,12 +3,9 @@
 use crate::clock::Clock;
 use crate::control::Command;
 use crate::desks::Desks;
-use crate::{
-    Builder, RegisterModuleError, ReloadError, ReloadReport, SendReport, SendToError,
-    SetStateError, SkipReason,
-};
+use crate::feed::Feed;
+use crate::{Builder, RegisterModuleError, ReloadError, ReloadReport, SetStateError, Subscription};
 use arc_swap::ArcSwap;
-use clusterer_bin::{Dialect, Origin, PacketWriter};
 use clusterer_core::View;
 use clusterer_net::{Net, Transport};
 use clusterer_node::{
@@ -17,7 +14,7 @@ use clusterer_node::{
 use clusterer_registry::{ClusterModule, Registration};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -30,20 +27,32 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// Queries look at the last published [`View`] and never wait. Changes go to the control thread and are
 /// visible in the view when they return. The node ends with [`Cluster::shutdown`], or, without anybody
 /// waiting for it and without sending what is queued, when its last handle is dropped: also inside a
-/// module's callback.
+/// module's callback. Whatever the node itself owns, such as a module, keeps a [`WeakCluster`] instead.
 #[derive(Clone)]
 pub struct Cluster {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    own: MachineId,
-    view: Arc<ArcSwap<View>>,
-    clock: Arc<dyn Clock>,
-    transport: Arc<dyn Transport>,
-    commands: mpsc::Sender<Command>,
+/// A handle that does not keep the node running: see [`Cluster::downgrade`].
+#[derive(Clone)]
+pub struct WeakCluster {
+    inner: Weak<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) shared: Shared,
     desks: Arc<Desks>,
     running: Mutex<Option<Running>>,
+}
+
+/// What a handle has of the node.
+pub(crate) struct Shared {
+    pub(crate) own: MachineId,
+    pub(crate) view: Arc<ArcSwap<View>>,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) commands: mpsc::Sender<Command>,
 }
 
 /// What a shutdown ends.
@@ -53,42 +62,116 @@ struct Running {
 }
 
 impl Cluster {
-    /// Settings of a node with this `server_id`, whose table is in that store.
+    /// Settings of a node with this `server_id`, whose table is in that store. See [`Builder`] for an
+    /// example.
     #[must_use]
     pub fn builder(own: MachineId, store: Arc<dyn NodeStore>) -> Builder {
         Builder::new(own, store)
     }
 
-    pub(crate) fn new(
-        own: MachineId,
-        view: Arc<ArcSwap<View>>,
-        clock: Arc<dyn Clock>,
-        transport: Arc<dyn Transport>,
-        commands: mpsc::Sender<Command>,
-        net: Option<Net>,
-        thread: thread::JoinHandle<()>,
-    ) -> Self {
+    pub(crate) fn new(shared: Shared, net: Option<Net>, thread: thread::JoinHandle<()>) -> Self {
         let running = Mutex::new(Some(Running { net, thread }));
-        let desks = Arc::new(Desks::new(clock.clone()));
-        let inner = Inner { own, view, clock, transport, commands, desks, running };
-        Self { inner: Arc::new(inner) }
+        let desks = Arc::new(Desks::new(shared.clock.clone()));
+        Self { inner: Arc::new(Inner { shared, desks, running }) }
     }
 
-    /// This machine's id.
+    /// A handle for what the node itself keeps: a module, or a task that is to end with the node. A module
+    /// that held a [`Cluster`] would keep the node alive, which keeps the module alive, and neither would
+    /// ever end.
+    ///
+    /// ```
+    /// # use clusterer::{
+    /// #     Cluster, ClusterId, ClusterModule, MachineId, Malformed, MemoryStore, ModuleEvent, Packet,
+    /// #     PacketContext, Protocol, Registration, WeakCluster,
+    /// # };
+    /// # use std::{sync::Arc, time::Duration};
+    /// /// Sends back what it gets.
+    /// struct Echo {
+    ///     node: WeakCluster,
+    /// }
+    ///
+    /// impl ClusterModule for Echo {
+    ///     fn on_packet(&self, from: &PacketContext, packet: &Packet<'_>) -> Result<(), Malformed> {
+    ///         let text = packet.body().str()?;
+    ///         if let (Some(node), Some(cluster)) = (self.node.upgrade(), from.cluster) {
+    ///             // Whom it does not reach is told by the report.
+    ///             let _ = node.send_to(cluster, Protocol::Bin, "heard", 0, |packet| {
+    ///                 packet.str(text);
+    ///             });
+    ///         }
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn on_event(&self, _: ModuleEvent) {}
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cluster = ClusterId::new(1).unwrap();
+    /// # let store = Arc::new(MemoryStore::default());
+    /// # let node = Cluster::builder(MachineId::new(1).unwrap(), store).start().await?;
+    /// let echo = Arc::new(Echo { node: node.downgrade() });
+    /// let weak = node.downgrade();
+    /// node.register_module(Registration::new("echo", cluster, Duration::from_secs(5)), echo).await?;
+    /// drop(node);
+    /// assert!(weak.upgrade().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn downgrade(&self) -> WeakCluster {
+        WeakCluster { inner: Arc::downgrade(&self.inner) }
+    }
+
+    /// This machine's id: the manual's `server_id`.
     #[must_use]
     pub fn get_my_id(&self) -> MachineId {
-        self.inner.own
+        self.inner.shared.own
     }
 
     /// The nodes of a cluster that are up and have this protocol: a copy, so the manual's `free_nodes`
-    /// is `drop`. Empty for a cluster this machine does not belong to.
+    /// is `drop`. Empty for a cluster this machine does not belong to; this machine itself is never in it.
+    ///
+    /// ```
+    /// # use clusterer::{Cluster, ClusterId, MachineId, MemoryStore, NodeKey, Protocol, State};
+    /// # use std::sync::Arc;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (cluster, own, peer) =
+    /// #     (ClusterId::new(1).unwrap(), MachineId::new(1).unwrap(), MachineId::new(2).unwrap());
+    /// # let urls = [(own, "bin:127.0.0.1:5566"), (peer, "bin:127.0.0.2:5566")];
+    /// # let node = Cluster::builder(own, Arc::new(MemoryStore::of(cluster, urls))).start().await?;
+    /// # node.set_state(NodeKey { cluster, machine: peer }, State::Up, Protocol::Bin).await?;
+    /// for peer in node.get_nodes(cluster, Protocol::Bin) {
+    ///     println!("machine {} listens on {}", peer.row.machine, peer.address);
+    /// }
+    /// # node.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn get_nodes(&self, cluster: ClusterId, protocol: Protocol) -> Vec<Arc<Node>> {
         self.view().up(cluster, protocol).map(|view| view.node.clone()).collect()
     }
 
     /// Whether this address, machine id and protocol are those of one node of the cluster; ports and
-    /// states do not matter.
+    /// states do not matter, and this machine itself never is one. Any thread; for each packet if need be.
+    ///
+    /// ```
+    /// # use clusterer::{Cluster, ClusterId, MachineId, MemoryStore, Protocol};
+    /// # use std::sync::Arc;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (cluster, own, peer) =
+    /// #     (ClusterId::new(1).unwrap(), MachineId::new(1).unwrap(), MachineId::new(2).unwrap());
+    /// # let urls = [(own, "bin:127.0.0.1:5566"), (peer, "bin:127.0.0.2:5566")];
+    /// # let node = Cluster::builder(own, Arc::new(MemoryStore::of(cluster, urls))).start().await?;
+    /// assert!(node.check(cluster, "127.0.0.2".parse()?, peer, Protocol::Bin));
+    /// assert!(!node.check(cluster, "127.0.0.9".parse()?, peer, Protocol::Bin));
+    /// # node.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn check(
         &self,
@@ -97,11 +180,35 @@ impl Cluster {
         machine: MachineId,
         protocol: Protocol,
     ) -> bool {
-        self.inner.view.load().check(cluster, from, machine, protocol)
+        self.inner.shared.view.load().check(cluster, from, machine, protocol)
     }
 
     /// Sets a node's state: [`State::Down`] and [`State::Up`] as an administrator does,
-    /// [`State::Probing`] reports one failure of it.
+    /// [`State::Probing`] reports one failure of it. The view shows it when this returns.
+    ///
+    /// ```
+    /// # use clusterer::{
+    /// #     Cluster, ClusterId, MachineId, MemoryStore, NodeKey, Protocol, SetStateError, State,
+    /// #     StatusError,
+    /// # };
+    /// # use std::sync::Arc;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (cluster, own, peer) =
+    /// #     (ClusterId::new(1).unwrap(), MachineId::new(1).unwrap(), MachineId::new(2).unwrap());
+    /// # let urls = [(own, "bin:127.0.0.1:5566"), (peer, "bin:127.0.0.2:5566")];
+    /// # let node = Cluster::builder(own, Arc::new(MemoryStore::of(cluster, urls))).start().await?;
+    /// let key = NodeKey { cluster, machine: peer };
+    /// node.set_state(key, State::Down, Protocol::Bin).await?;
+    /// assert!(node.get_nodes(cluster, Protocol::Bin).is_empty());
+    ///
+    /// let own = NodeKey { cluster, machine: node.get_my_id() };
+    /// let error = node.set_state(own, State::Down, Protocol::Bin).await.unwrap_err();
+    /// assert_eq!(error, SetStateError::Status(StatusError::UnknownNode(own)), "it is no peer");
+    /// # node.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// There is no such node, it has another protocol, or the engine has been shut down.
@@ -117,7 +224,7 @@ impl Cluster {
             .map_err(SetStateError::Status)
     }
 
-    /// Registers a module, and starts a thread that makes all its calls: one at a time, in the order in
+    /// Registers a module, for as long as the node runs, and starts a thread that makes all its calls: one at a time, in the order in
     /// which things happened, on no thread that the node needs. A callback may take its time and may
     /// call everything here, also block on what is `async`; its peers' pings, the other modules and every
     /// deadline go on.
@@ -133,8 +240,58 @@ impl Cluster {
     /// is named in a warning, at most once a second. All are measured
     /// ([`CALLBACK_SECONDS`](crate::CALLBACK_SECONDS)), by the recorder that is installed now. A panic ends the call only, and is counted.
     ///
+    /// It must not hold a [`Cluster`] of this node, or neither ever ends: give it a [`WeakCluster`]
+    /// ([`Cluster::downgrade`]).
+    ///
     /// [`ModuleEvent::TemporarilyDisabled`]: clusterer_registry::ModuleEvent::TemporarilyDisabled
     /// [`ModuleEvent::Timeout`]: clusterer_registry::ModuleEvent::Timeout
+    ///
+    /// ```
+    /// # use clusterer::{Cluster, ClusterId, Dialect, ListenerConfig, MachineId, MemoryStore, Protocol};
+    /// # use clusterer::{ClusterModule, Malformed, ModuleEvent, Packet, PacketContext, Registration};
+    /// # use std::{sync::{Arc, mpsc}, time::Duration};
+    /// /// Hands on the numbers that other nodes send.
+    /// struct Numbers(mpsc::Sender<i32>);
+    ///
+    /// impl ClusterModule for Numbers {
+    ///     fn on_packet(&self, _: &PacketContext, packet: &Packet<'_>) -> Result<(), Malformed> {
+    ///         let number = packet.body().int()?;
+    ///         // Nobody listening any more is no fault of the packet.
+    ///         let _ = self.0.send(number);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn on_event(&self, event: ModuleEvent) {
+    ///         println!("{event:?}");
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cluster = ClusterId::new(1).unwrap();
+    /// # let (own, peer) = (MachineId::new(1).unwrap(), MachineId::new(2).unwrap());
+    /// # let store = Arc::new(MemoryStore::default());
+    /// # let listener = ListenerConfig { address: "127.0.0.1:0".parse()?, dialect: Dialect::V22 };
+    /// # let node = Cluster::builder(own, store.clone()).listen(vec![listener]).start().await?;
+    /// # let other = Cluster::builder(peer, store.clone()).listen(vec![listener]).start().await?;
+    /// # let url = |node: &Cluster| format!("bin:{}", node.local_addresses()[0]);
+    /// # let rows = MemoryStore::of(cluster, [(own, url(&node)), (peer, url(&other))]).rows();
+    /// # store.edit(|table| *table = rows);
+    /// # node.reload().await?;
+    /// # other.reload().await?;
+    /// let (sender, numbers) = mpsc::channel();
+    /// let registration = Registration::new("numbers", cluster, Duration::from_secs(5)).auth_check(true);
+    /// node.register_module(registration, Arc::new(Numbers(sender))).await?;
+    ///
+    /// other.send_to(cluster, Protocol::Bin, "numbers", 0, |packet| {
+    ///     packet.int(7);
+    /// })?;
+    /// assert_eq!(numbers.recv_timeout(Duration::from_secs(10))?, 7);
+    /// # other.shutdown().await;
+    /// # node.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The registration makes no sense, the system gives no thread, or the engine has been shut down.
@@ -151,82 +308,125 @@ impl Cluster {
             .map_err(RegisterModuleError::Register)
     }
 
-    /// Sends a packet to every up node of a cluster. `write` writes its body, once for each dialect in
-    /// use. Never waits: each node has a bounded queue, and the report says who was skipped and why.
-    /// Any thread, also from inside a module's callback.
+    /// Loads the table anew. Connections and queues of nodes that stay are kept. Calls that come while one
+    /// is under way share the next one. The view shows the new table when this returns.
+    ///
+    /// ```
+    /// # use clusterer::{Cell, Cluster, ClusterId, MachineId, MemoryStore};
+    /// # use std::sync::Arc;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (cluster, own, peer) =
+    /// #     (ClusterId::new(1).unwrap(), MachineId::new(1).unwrap(), MachineId::new(2).unwrap());
+    /// # let urls = [(own, "bin:127.0.0.1:5566"), (peer, "bin:127.0.0.2:5566")];
+    /// # let store = Arc::new(MemoryStore::of(cluster, urls));
+    /// # let node = Cluster::builder(own, store.clone()).start().await?;
+    /// store.edit(|rows| rows[1].url = Cell::Text("bin:127.0.0.2:no-port".into()));
+    /// let report = node.reload().await?;
+    /// assert_eq!((report.clusters, report.nodes), (1, 0));
+    /// for row in &report.skipped {
+    ///     println!("left out: {row}");
+    /// }
+    /// # assert_eq!(report.skipped.len(), 1);
+    /// # node.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// Nothing was sent to anybody: the cluster is unknown, or the packet too long.
-    pub fn send_to(
-        &self,
-        cluster: ClusterId,
-        protocol: Protocol,
-        module: &str,
-        command: i32,
-        mut write: impl FnMut(&mut PacketWriter),
-    ) -> Result<SendReport, SendToError> {
-        let view = self.inner.view.load();
-        let nodes = &view.cluster(cluster).ok_or(SendToError::UnknownCluster(cluster))?.nodes;
-        let origin = Origin { sender: self.inner.own.get(), cluster: cluster.get() };
-        let mut writer = PacketWriter::new(Dialect::V22, module, command, origin);
-        write(&mut writer);
-        let packet = writer.encode().map_err(SendToError::TooLong)?;
-        let mut report = SendReport::default();
-        for node in nodes.iter().filter(|node| node.node.row.url.protocol() == protocol) {
-            let machine = node.node.row.machine;
-            let outcome = match (node.state(), node.link) {
-                (State::Up, Some(link)) => self
-                    .inner
-                    .transport
-                    .send(link, packet.to(machine.get()))
-                    .map_err(SkipReason::Link),
-                (State::Up, None) => Err(SkipReason::NoLink),
-                (state, _) => Err(SkipReason::State(state)),
-            };
-            match outcome {
-                Ok(()) => report.queued += 1,
-                Err(reason) => report.skipped.push((machine, reason)),
-            }
-        }
-        Ok(report)
-    }
-
-    /// Loads the table anew. Connections and queues of nodes that stay are kept.
-    ///
-    /// # Errors
-    /// The store could not be read: what is in memory stays.
+    /// The store could not be read: what is in memory stays. Or the engine has been shut down.
     pub async fn reload(&self) -> Result<ReloadReport, ReloadError> {
         self.ask(Command::Reload).await.unwrap_or(Err(ReloadError::Stopped))
     }
 
-    /// Everything that is known at this moment.
+    /// Everything that is known at this moment: clusters, nodes, states, links. It never changes; ask again
+    /// for a later one, or [subscribe](Cluster::subscribe).
+    ///
+    /// ```
+    /// # use clusterer::{Cluster, ClusterId, MachineId, MemoryStore};
+    /// # use std::sync::Arc;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (cluster, own, peer) =
+    /// #     (ClusterId::new(1).unwrap(), MachineId::new(1).unwrap(), MachineId::new(2).unwrap());
+    /// # let urls = [(own, "bin:127.0.0.1:5566"), (peer, "bin:127.0.0.2:5566")];
+    /// # let node = Cluster::builder(own, Arc::new(MemoryStore::of(cluster, urls))).start().await?;
+    /// for peer in node.view().clusters().flat_map(|cluster| &cluster.nodes) {
+    ///     println!("{}: state {}, link {:?}", peer.node.key(), peer.state(), peer.link_state);
+    /// }
+    /// # node.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn view(&self) -> Arc<View> {
-        self.inner.view.load_full()
+        self.inner.shared.view.load_full()
+    }
+
+    /// What the node knows now, and a reader of everything that happens from then on: nothing lies between
+    /// the two, and nothing is in both. A reader that is too slow is told so, with a view to go on from
+    /// ([`Lagged`](crate::Lagged)), and slows nothing down.
+    ///
+    /// What an event says is in [`Cluster::view`] when a reader gets it. Applied in order to the view they
+    /// began with, the events give the view that is last.
+    ///
+    /// ```
+    /// # use clusterer::{Cluster, ClusterId, MachineId, MemoryStore, NodeKey, Protocol, State, View};
+    /// # use std::sync::Arc;
+    /// # fn show(view: &View) {}
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (cluster, own, peer) =
+    /// #     (ClusterId::new(1).unwrap(), MachineId::new(1).unwrap(), MachineId::new(2).unwrap());
+    /// # let urls = [(own, "bin:127.0.0.1:5566"), (peer, "bin:127.0.0.2:5566")];
+    /// # let node = Cluster::builder(own, Arc::new(MemoryStore::of(cluster, urls))).start().await?;
+    /// let (view, mut events) = node.subscribe();
+    /// show(&view);
+    /// # node.set_state(NodeKey { cluster, machine: peer }, State::Down, Protocol::Bin).await?;
+    /// # let ending = tokio::spawn(async move { node.shutdown().await });
+    /// // Until the node ends.
+    /// while let Some(next) = events.next().await {
+    ///     match next {
+    ///         Ok(event) => println!("{event}"),
+    ///         Err(lagged) => {
+    ///             println!("{lagged}");
+    ///             show(&lagged.view);
+    ///         }
+    ///     }
+    /// }
+    /// # ending.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Any thread. While nobody is subscribed, no event is kept.
+    #[must_use]
+    pub fn subscribe(&self) -> (Arc<View>, Subscription) {
+        Subscription::new(self.inner.shared.feed.clone())
     }
 
     /// The present moment of the engine's clock.
     #[must_use]
     pub fn now(&self) -> Moment {
-        self.inner.clock.now()
+        self.inner.shared.clock.now()
     }
 
     /// The engine's clock.
     #[must_use]
     pub fn clock(&self) -> Arc<dyn Clock> {
-        self.inner.clock.clone()
+        self.inner.shared.clock.clone()
     }
 
     /// The addresses listened on, with their real ports.
     #[must_use]
     pub fn local_addresses(&self) -> Vec<SocketAddr> {
-        self.inner.transport.local_addresses()
+        self.inner.shared.transport.local_addresses()
     }
 
-    /// Bytes queued on a link.
+    /// Bytes queued on a link; 0 for one that is no more.
     #[must_use]
     pub fn queued_bytes(&self, link: LinkId) -> usize {
-        self.inner.transport.queued_bytes(link)
+        self.inner.shared.transport.queued_bytes(link)
     }
 
     /// Ends the node: states are written back (in persistent mode, for at most 5 seconds or
@@ -234,7 +434,21 @@ impl Cluster {
     /// waits for them (for at most a second together), threads are joined. The thread of a module that
     /// does not return from a callback is named in the log and left behind.
     /// Later calls of any handle find it stopped; a second shutdown waits for the first and does
-    /// nothing else. On any executor.
+    /// nothing else. On any executor; not waited for in a module's callback, since it waits for the threads
+    /// that callbacks run on.
+    ///
+    /// ```
+    /// # use clusterer::{Cluster, MachineId, MemoryStore, ReloadError};
+    /// # use std::sync::Arc;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = Arc::new(MemoryStore::default());
+    /// # let node = Cluster::builder(MachineId::new(1).unwrap(), store).start().await?;
+    /// node.shutdown().await;
+    /// assert_eq!(node.reload().await, Err(ReloadError::Stopped));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn shutdown(&self) {
         // A control thread that is gone has nothing left to flush.
         let _: Option<()> = self.ask(Command::Shutdown).await;
@@ -264,19 +478,36 @@ impl Cluster {
     /// Waits until the node has stopped: because somebody shuts it down, or because its control thread has
     /// panicked, which it does not survive. On any executor.
     pub async fn stopped(&self) {
-        self.inner.commands.closed().await;
+        self.inner.shared.commands.closed().await;
     }
 
     /// Asks the control thread; `None` if it has ended.
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
         let (answer, wait) = oneshot::channel();
-        self.inner.commands.send(command(answer)).await.ok()?;
+        self.inner.shared.commands.send(command(answer)).await.ok()?;
         wait.await.ok()
     }
 }
 
 impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cluster").field("own", &self.inner.own).finish_non_exhaustive()
+        f.debug_struct("Cluster").field("own", &self.inner.shared.own).finish_non_exhaustive()
+    }
+}
+
+impl WeakCluster {
+    /// A handle to the node; `None` once the last one has been dropped. A node that has been shut down,
+    /// and still has a handle, answers every call with that.
+    ///
+    /// To be dropped soon: it keeps the node running meanwhile.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Cluster> {
+        self.inner.upgrade().map(|inner| Cluster { inner })
+    }
+}
+
+impl fmt::Debug for WeakCluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakCluster").finish_non_exhaustive()
     }
 }

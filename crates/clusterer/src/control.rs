@@ -4,14 +4,15 @@
 //! out the actions and publishes the view, in that order, before it answers anybody.
 
 use crate::clock::Clock;
+use crate::event::EventKind;
+use crate::feed::{News, Publisher};
 use crate::inbox::Inbox;
 use crate::metric::{self, NodeStates};
 use crate::resolve::Loaded;
 use crate::store::{Job, Jobs, Outcome, Waiting};
 use crate::{ReloadError, ReloadReport};
-use arc_swap::ArcSwap;
 use clusterer_bin::Dialect;
-use clusterer_core::{Action, Core, Input, StatusError, Transition, View, ping};
+use clusterer_core::{Action, Core, Input, StatusError, Transition, ping};
 use clusterer_net::{Command as LinkCommand, LinkSpec, Transport};
 use clusterer_node::{AdminState, LinkId, MachineId, Node, NodeKey, Now, Protocol, State, Table};
 use clusterer_registry::{ClusterModule, ModuleEvent, Notice, RegisterError, Registration};
@@ -40,7 +41,9 @@ pub(crate) struct Control {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) jobs: Jobs,
-    pub(crate) view: Arc<ArcSwap<View>>,
+    pub(crate) publisher: Publisher,
+    /// What this turn's events will say.
+    pub(crate) news: News,
     pub(crate) states: NodeStates,
     /// Who waits for the reload that comes next.
     pub(crate) reloads: Waiting,
@@ -57,7 +60,7 @@ impl Control {
         let mut actions = Vec::new();
         self.take_in(loaded, &mut actions);
         self.carry_out(actions);
-        self.publish();
+        self.publish(self.now());
     }
 
     /// Runs until a shutdown is asked for, or nobody is left to ask.
@@ -90,7 +93,7 @@ impl Control {
         }
     }
 
-    /// One turn: what happened, then what is due, then the view, then the answers.
+    /// One turn: what happened, then what is due, then the view, its events, and the answers.
     fn turn(&mut self, command: Option<Command>, outcome: Option<Outcome>) {
         let mut actions = Vec::new();
         let mut answers = Vec::new();
@@ -110,14 +113,18 @@ impl Control {
         }
         self.carry_out(actions);
         self.next_job();
-        self.publish();
+        self.publish(now);
         answers.into_iter().for_each(|answer: Answer| answer());
     }
 
     fn obey(&mut self, now: Now, command: Command, actions: &mut Vec<Action>) -> Option<Answer> {
         match command {
             Command::Register(registration, module, answer) => {
+                let registered = Arc::new(registration.clone());
                 let result = self.core.register(now, registration, module);
+                if result.is_ok() {
+                    self.news.push(EventKind::ModuleRegistered(registered));
+                }
                 Some(reply(answer, result))
             }
             Command::Reload(answer) => {
@@ -165,7 +172,9 @@ impl Control {
             Err(error) => {
                 metric::load_failed();
                 tracing::error!(%error, "reload failed; what is in memory stays");
-                Err(ReloadError::Store(error))
+                let error = ReloadError::Store(error);
+                self.news.push(EventKind::ReloadFailed(error.clone()));
+                Err(error)
             }
         };
         let answer = |waiting| reply(waiting, result.clone());
@@ -195,6 +204,7 @@ impl Control {
         };
         tracing::info!(clusters = report.clusters, nodes = report.nodes, "table loaded");
         self.core.handle(self.now(), Input::Loaded(table), actions);
+        self.news.push(EventKind::Reloaded(Arc::new(report.clone())));
         report
     }
 
@@ -226,12 +236,18 @@ impl Control {
     fn carry_out(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Changed(transition) => log(&transition),
+                Action::Changed(transition) => {
+                    log(&transition);
+                    self.news.push(EventKind::StateChanged(transition));
+                }
                 Action::Close(link) => self.transport.command(LinkCommand::Close(link)),
                 Action::Dial(attempt) => self.transport.command(LinkCommand::Dial(attempt)),
                 Action::Flush(changes) => self.jobs.queue_flush(changes),
                 Action::Hangup(link) => self.transport.command(LinkCommand::Hangup(link)),
-                Action::Notify(notice) => notify(&notice),
+                Action::Notify(notice) => {
+                    timeout(&notice).into_iter().for_each(|kind| self.news.push(kind));
+                    notify(&notice);
+                }
                 Action::Open { link, address, bind } => {
                     let dialect = Dialect::V22;
                     let user_timeout = self.user_timeout;
@@ -268,11 +284,12 @@ impl Control {
         }
     }
 
-    fn publish(&mut self) {
-        if let Some(view) = self.core.take_view() {
-            self.states.show(&view);
-            self.view.store(Arc::new(view));
+    fn publish(&mut self, now: Now) {
+        let view = self.core.take_view();
+        if let Some(view) = &view {
+            self.states.show(view);
         }
+        self.publisher.publish(now.mono, view, std::mem::take(&mut self.news));
     }
 
     /// The last flush, unless the store takes too long.
@@ -330,6 +347,13 @@ fn log(transition: &Transition) {
         cause = cause.name(),
         "state changed"
     );
+}
+
+/// What is told of a module to everybody. What comes with each packet is for the module alone.
+fn timeout(notice: &Notice) -> Option<EventKind> {
+    let ModuleEvent::Timeout(node) = notice.event else { return None };
+    let registration = notice.registration.clone();
+    Some(EventKind::ModuleTimeout { registration, node })
 }
 
 fn notify(notice: &Notice) {

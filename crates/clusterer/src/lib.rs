@@ -83,6 +83,8 @@ mod desk;
 mod desk_tests;
 mod desks;
 mod error;
+mod event;
+mod feed;
 mod gateway;
 mod inbox;
 mod log_limit;
@@ -94,27 +96,31 @@ mod metric;
 #[cfg(feature = "mi")]
 pub mod mi;
 mod resolve;
+mod send;
 mod store;
+mod subscription;
 mod tally;
 
 pub use builder::{Builder, TransportMaker};
 pub use clock::{Clock, SystemClock};
-pub use cluster::Cluster;
+pub use cluster::{Cluster, WeakCluster};
 pub use error::{
     RegisterModuleError, ReloadError, ReloadReport, SendReport, SendToError, SetStateError,
     SkipReason, StartError, Stopped,
 };
+pub use event::{Event, EventKind};
 pub use memory::MemoryStore;
 pub use metric::describe_metrics;
+pub use subscription::{Lagged, Subscription};
 pub use tally::{CALLBACK_BUCKETS, CALLBACK_SECONDS};
 
 pub use clusterer_bin::{Dialect, FieldError, Packet, PacketWriter, Reader};
-pub use clusterer_core::{ClusterView, NodeView, StatusError, View};
+pub use clusterer_core::{Cause, ClusterView, NodeView, StatusError, Transition, View};
 pub use clusterer_net::{BindError, Ingress, ListenerConfig, SendError, Transport};
 pub use clusterer_node::{
-    AdminState, Availability, BoxFuture, Cell, Change, ClusterId, DbId, Flushed, MachineId, Moment,
-    Node, NodeKey, NodeStore, NodeUrl, Protocol, RawRow, Reachability, Row, SkippedRow, State,
-    StoreError, UnixTime,
+    AdminState, Availability, BoxFuture, Cell, Change, ClusterId, DbId, Flushed, LinkFailure,
+    LinkId, LinkState, MachineId, Moment, Node, NodeKey, NodeStore, NodeUrl, Protocol, RawRow,
+    Reachability, Row, SkippedRow, State, StoreError, UnixTime,
 };
 pub use clusterer_registry::{
     ClusterModule, Malformed, ModuleEvent, PacketContext, RegisterError, Registration,

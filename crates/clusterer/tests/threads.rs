@@ -5,7 +5,7 @@
 use clusterer::{
     BoxFuture, Cell, Change, Cluster, ClusterId, ClusterModule, Dialect, Flushed, ListenerConfig,
     MachineId, Malformed, ModuleEvent, NodeStore, Packet, PacketContext, RawRow,
-    RegisterModuleError, Registration, StoreError,
+    RegisterModuleError, Registration, StoreError, WeakCluster,
 };
 use std::fs;
 use std::sync::Arc;
@@ -36,6 +36,19 @@ impl NodeStore for Store {
     fn flush<'a>(&'a self, _: &'a [Change]) -> BoxFuture<'a, Result<Flushed, StoreError>> {
         Box::pin(async { Ok(Flushed::default()) })
     }
+}
+
+/// A module as modules should be.
+struct Holder {
+    _node: WeakCluster,
+}
+
+impl ClusterModule for Holder {
+    fn on_packet(&self, _: &PacketContext, _: &Packet<'_>) -> Result<(), Malformed> {
+        Ok(())
+    }
+
+    fn on_event(&self, _: ModuleEvent) {}
 }
 
 fn threads() -> Vec<String> {
@@ -95,6 +108,14 @@ async fn end_with_the_engine_however_it_ends() {
     await_threads(3, "a registration that failed").await;
     drop(clone);
     await_threads(0, "the last handle").await;
+
+    let engine = start(true).await.expect("it starts");
+    let module = Arc::new(Holder { _node: engine.downgrade() });
+    let registration = Registration::new("holder", None, Duration::from_secs(1));
+    engine.register_module(registration, module.clone()).await.expect("a good name");
+    drop(engine);
+    await_threads(0, "the last handle but the weak one of a module").await;
+    drop(module);
 
     let engine = start(true).await.expect("it starts");
     register(&engine).await.expect("a good name");

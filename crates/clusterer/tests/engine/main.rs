@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod events;
 mod figures;
+mod handles;
 mod modules;
+mod replay;
 mod replication;
+mod requests;
 mod store;
 mod support;
 mod wires;

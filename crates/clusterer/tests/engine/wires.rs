@@ -2,9 +2,9 @@
 
 use crate::support::{TestStore, cluster, ends, eventually, lonely, machine, node, row, state};
 use clusterer::{
-    BoxFuture, Clock, Cluster, ClusterModule, Dialect, Ingress, Malformed, ModuleEvent, Moment,
-    Packet, PacketContext, Protocol, RawRow, Registration, ReloadError, SendError, SendToError,
-    State, Transport, UnixTime,
+    BoxFuture, Builder, Clock, Cluster, ClusterModule, Dialect, Ingress, Malformed, ModuleEvent,
+    Moment, NodeStore, Packet, PacketContext, Protocol, RawRow, Registration, ReloadError,
+    SendError, SendToError, State, Transport, UnixTime,
 };
 use clusterer_bin::Outgoing;
 use clusterer_core::ping;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// A clock wound by hand.
-struct Wound(watch::Sender<u64>);
+pub(crate) struct Wound(watch::Sender<u64>);
 
 impl Clock for Wound {
     fn now(&self) -> Moment {
@@ -39,7 +39,7 @@ impl Clock for Wound {
 
 /// Records what it is told to do.
 #[derive(Default)]
-struct Wires {
+pub(crate) struct Wires {
     commands: Mutex<Vec<Command>>,
     pings: Mutex<usize>,
     broken: AtomicBool,
@@ -69,11 +69,11 @@ impl Transport for Wires {
     }
 }
 
-struct Bench {
-    engine: Cluster,
+pub(crate) struct Bench {
+    pub(crate) engine: Cluster,
     wires: Arc<Wires>,
     clock: Arc<Wound>,
-    ingress: Arc<dyn Ingress>,
+    pub(crate) ingress: Arc<dyn Ingress>,
 }
 
 impl Bench {
@@ -82,6 +82,13 @@ impl Bench {
     }
 
     async fn with(rows: Vec<RawRow>) -> Self {
+        Self::start_with(TestStore::new(rows), |builder| builder).await
+    }
+
+    pub(crate) async fn start_with(
+        store: Arc<dyn NodeStore>,
+        adjust: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
         let wires = Arc::new(Wires::default());
         let clock = Arc::new(Wound(watch::Sender::new(0)));
         let ingress = Arc::new(Mutex::new(None));
@@ -92,21 +99,20 @@ impl Bench {
                 Ok(wires as Arc<dyn Transport>)
             })
         };
-        let engine = Cluster::builder(machine(1), TestStore::new(rows))
+        let builder = Cluster::builder(machine(1), store)
             .pings(Duration::from_millis(1_000), Duration::from_millis(50))
             .clock(clock.clone())
-            .transport(make)
-            .start();
-        let engine = ends("the start", engine).await.expect("it starts");
+            .transport(make);
+        let engine = ends("the start", adjust(builder).start()).await.expect("it starts");
         let ingress = ingress.lock().unwrap().take().expect("the transport was made");
         Self { engine, wires, clock, ingress }
     }
 
-    fn wind(&self, to: u64) {
+    pub(crate) fn wind(&self, to: u64) {
         self.clock.0.send_replace(to);
     }
 
-    fn dials(&self) -> Vec<Attempt> {
+    pub(crate) fn dials(&self) -> Vec<Attempt> {
         let commands = self.wires.commands.lock().unwrap();
         let dial = |command: &Command| match command {
             Command::Dial(attempt) => Some(*attempt),
@@ -133,7 +139,7 @@ impl Bench {
         })
     }
 
-    fn tell(&self, attempt: Attempt, event: LinkEvent) {
+    pub(crate) fn tell(&self, attempt: Attempt, event: LinkEvent) {
         self.ingress.link(attempt, event, Moment::ZERO);
     }
 
@@ -157,7 +163,7 @@ impl Bench {
     }
 
     /// Whatever was told before this has been taken in when it returns.
-    async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         let unknown = self.engine.set_state(node(9), State::Up, Protocol::Bin);
         ends("an answer", unknown).await.expect_err("there is no such node");
     }

@@ -1,0 +1,223 @@
+//! The way of events from the control thread to who subscribed: never waiting, bounded.
+
+use crate::event::{Event, EventKind};
+use arc_swap::ArcSwap;
+use clusterer_core::{NodeView, View};
+use clusterer_node::{Moment, Node, NodeKey, Row};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::broadcast::{self, Receiver, Sender};
+
+/// Where views are published, and events.
+///
+/// The lock makes one step of publishing a view with the events that led to it, and one step of taking a
+/// view with the place in the stream where it stands. It is held for no longer than that.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    view: Arc<ArcSwap<View>>,
+    capacity: usize,
+    line: Mutex<Line>,
+}
+
+#[derive(Debug)]
+enum Line {
+    /// The node has ended.
+    Ended,
+    /// Nobody listens, so nothing is kept.
+    Idle,
+    Live(Sender<Event>),
+}
+
+/// What happened in a turn, as far as views do not show it.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    happened: Vec<EventKind>,
+    /// How a reload went: told last.
+    reload: Option<EventKind>,
+}
+
+impl News {
+    pub(crate) fn push(&mut self, kind: EventKind) {
+        match kind {
+            EventKind::Reloaded(_) | EventKind::ReloadFailed(_) => self.reload = Some(kind),
+            kind => self.happened.push(kind),
+        }
+    }
+
+    fn is_table_new(&self) -> bool {
+        matches!(self.reload, Some(EventKind::Reloaded(_)))
+    }
+}
+
+/// The control thread's end. The streams end with it, however it ends.
+#[derive(Debug)]
+pub(crate) struct Publisher(Arc<Feed>);
+
+impl Publisher {
+    pub(crate) fn new(feed: Arc<Feed>) -> Self {
+        Self(feed)
+    }
+
+    pub(crate) fn publish(&self, at: Moment, view: Option<View>, news: News) {
+        self.0.publish(at, view, news);
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        *self.0.line() = Line::Ended;
+    }
+}
+
+impl Feed {
+    pub(crate) fn new(view: Arc<ArcSwap<View>>, capacity: usize) -> Self {
+        Self { view, capacity, line: Mutex::new(Line::Idle) }
+    }
+
+    /// The view, and what comes after it.
+    pub(crate) fn subscribe(&self) -> (Arc<View>, Receiver<Event>) {
+        let mut line = self.line();
+        let receiver = match &*line {
+            // Without a sender it ends at once.
+            Line::Ended => broadcast::channel(1).1,
+            Line::Live(sender) => sender.subscribe(),
+            Line::Idle => {
+                let (sender, receiver) = broadcast::channel(self.capacity);
+                *line = Line::Live(sender);
+                receiver
+            }
+        };
+        (self.view.load_full(), receiver)
+    }
+
+    /// The view, a receiver of what comes after it, and how many events a former one skips by that.
+    pub(crate) fn resubscribe(
+        &self,
+        former: &Receiver<Event>,
+    ) -> (Arc<View>, Receiver<Event>, usize) {
+        let _line = self.line();
+        (self.view.load_full(), former.resubscribe(), former.len())
+    }
+
+    fn publish(&self, at: Moment, view: Option<View>, news: News) {
+        let mut line = self.line();
+        let changed = view.map(|view| {
+            let view = Arc::new(view);
+            (self.view.swap(view.clone()), view)
+        });
+        let Line::Live(sender) = &*line else { return };
+        if sender.receiver_count() == 0 {
+            *line = Line::Idle;
+            return;
+        }
+        for kind in in_order(changed, news) {
+            // Who listened may have gone meanwhile.
+            let _ = sender.send(Event { at, kind });
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        // Each change is one assignment, so it is whole.
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The events of a turn, in an order in which each makes sense after those before it: new nodes, what
+/// happened, then what became of rows and links.
+fn in_order(changed: Option<(Arc<View>, Arc<View>)>, news: News) -> Vec<EventKind> {
+    let is_table_new = news.is_table_new();
+    let News { happened, reload } = news;
+    let mut found = Found::default();
+    if let Some((former, present)) = &changed {
+        if is_table_new {
+            found.compare_tables(former, present);
+        } else {
+            nodes(former).zip(nodes(present)).for_each(|(from, to)| found.compare_links(from, to));
+        }
+    }
+    let Found { mut added, changed } = found;
+    added.extend(happened);
+    added.extend(changed);
+    added.extend(reload);
+    added
+}
+
+/// What two views differ in, but for availability: each change of that is reported by itself.
+#[derive(Default)]
+struct Found {
+    added: Vec<EventKind>,
+    changed: Vec<EventKind>,
+}
+
+impl Found {
+    fn compare_tables(&mut self, former: &View, present: &View) {
+        let mut gone: BTreeMap<NodeKey, &NodeView> =
+            nodes(former).map(|view| (view.node.key(), view)).collect();
+        for view in nodes(present) {
+            let Some(from) = gone.remove(&view.node.key()) else {
+                self.added.push(EventKind::NodeAdded(view.clone()));
+                continue;
+            };
+            if is_another(&from.node, &view.node) {
+                let (from, to) = (from.node.clone(), view.node.clone());
+                self.changed.push(EventKind::NodeReplaced { from, to });
+            }
+            self.compare_links(from, view);
+        }
+        let removed = gone.into_values().map(|view| EventKind::NodeRemoved(view.node.clone()));
+        self.changed.extend(removed);
+    }
+
+    fn compare_links(&mut self, from: &NodeView, to: &NodeView) {
+        if (from.link, from.link_state) != (to.link, to.link_state) {
+            self.changed.push(EventKind::LinkChanged {
+                node: to.node.key(),
+                link: to.link,
+                from: from.link_state,
+                to: to.link_state,
+            });
+        }
+    }
+}
+
+fn nodes(view: &View) -> impl Iterator<Item = &NodeView> {
+    view.clusters().flat_map(|cluster| &cluster.nodes)
+}
+
+/// Whether a row says something else. What was stored of the node's state is no matter: its
+/// availability is.
+fn is_another(from: &Node, to: &Node) -> bool {
+    let Node { row, address } = to;
+    let Row { state, last_attempt, no_tries, .. } = from.row;
+    from.address != *address || from.row != Row { state, last_attempt, no_tries, ..row.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clusterer_core::{Core, Settings};
+    use clusterer_node::MachineId;
+    use std::task::Poll;
+
+    #[test]
+    fn nothing_is_kept_once_nobody_listens() {
+        let mut core = Core::new(MachineId::new(1).unwrap(), Settings::default(), 0);
+        let view = Arc::new(ArcSwap::from_pointee(core.take_view().unwrap()));
+        let feed = Arc::new(Feed::new(view, 8));
+        let publisher = Publisher::new(feed.clone());
+        let tell = || {
+            let mut news = News::default();
+            news.push(EventKind::ReloadFailed(crate::ReloadError::Stopped));
+            publisher.publish(Moment::ZERO, None, news);
+        };
+        tell();
+        assert!(matches!(*feed.line(), Line::Idle));
+        let (_, mut reader) = crate::Subscription::new(feed.clone());
+        tell();
+        assert!(matches!(*feed.line(), Line::Live(_)));
+        assert!(matches!(reader.try_next(), Poll::Ready(Some(Ok(_)))));
+        drop(reader);
+        tell();
+        assert!(matches!(*feed.line(), Line::Idle));
+    }
+}
