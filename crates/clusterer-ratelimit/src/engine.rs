@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// The task that ticks and replicates. Dropping it ends the task; [`Running::stop`] waits for it.
+/// The task that ticks and replicates. Dropping it ends the task; [`Running::stop`] waits for it. It does
+/// not keep the node running, and ends with it.
 pub struct Running {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -43,15 +44,15 @@ impl RateLimit {
             cluster.register_module(registration, Arc::new(self.clone())).await?;
         }
         let (stop, mut stopped) = oneshot::channel();
-        let (pipes, cluster) = (self.clone(), cluster.clone());
+        let (pipes, clock, node) = (self.clone(), cluster.clock(), cluster.downgrade());
         let task = tokio::spawn(async move {
-            let clock = cluster.clock();
             loop {
                 tokio::select! {
                     // Also when the sender is dropped.
                     _ = &mut stopped => return,
                     () = clock.sleep_until(pipes.deadline()) => {}
                 }
+                let Some(cluster) = node.upgrade() else { return };
                 pipes.run_due(clock.now(), &mut |batch| {
                     if let Some(to) = pipes.config().replicate_to() {
                         send(&cluster, to, |writer| batch.write(writer));
