@@ -6,50 +6,28 @@
 //! falls silent. A 2.2 node is a peer like any other.
 //!
 //! ```
-//! use clusterer::{
-//!     BoxFuture, Cell, Change, Cluster, ClusterId, Flushed, MachineId, NodeStore, Protocol, RawRow,
-//!     StoreError,
-//! };
+//! use clusterer::{Cluster, ClusterId, MachineId, MemoryStore, Protocol};
 //! use std::sync::Arc;
 //!
-//! /// Two nodes of cluster 1. A real node would take a store of `clusterer-db`.
-//! struct TwoNodes;
-//!
-//! impl NodeStore for TwoNodes {
-//!     fn load(&self) -> BoxFuture<'_, Result<Vec<RawRow>, StoreError>> {
-//!         let row = |machine: i128| RawRow {
-//!             id: Cell::Int(machine),
-//!             cluster_id: Cell::Int(1),
-//!             machine_id: Cell::Int(machine),
-//!             url: Cell::Text(format!("bin:127.0.0.{machine}:5566")),
-//!             ..RawRow::default()
-//!         };
-//!         Box::pin(async move { Ok(vec![row(1), row(2)]) })
-//!     }
-//!
-//!     fn flush<'a>(
-//!         &'a self,
-//!         _: &'a [Change],
-//!     ) -> BoxFuture<'a, Result<Flushed, StoreError>> {
-//!         Box::pin(async { Ok(Flushed::default()) })
-//!     }
-//! }
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # tokio::runtime::Runtime::new()?.block_on(async {
-//! let own = MachineId::new(1).unwrap();
-//! let cluster_id = ClusterId::new(1).unwrap();
-//! let node = Cluster::builder(own, Arc::new(TwoNodes)).start().await?;
-//! assert_eq!(node.view().cluster(cluster_id).unwrap().nodes.len(), 1);
-//! let report = node.send_to(cluster_id, Protocol::Bin, "hello", 0, |packet| {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Two nodes of cluster 1. For a table in a database, take a store of `clusterer-db`.
+//! let (cluster, own, peer) =
+//!     (ClusterId::new(1).unwrap(), MachineId::new(1).unwrap(), MachineId::new(2).unwrap());
+//! let urls = [(own, "bin:127.0.0.1:5566"), (peer, "bin:127.0.0.2:5566")];
+//! let node = Cluster::builder(own, Arc::new(MemoryStore::of(cluster, urls))).start().await?;
+//! assert_eq!(node.view().cluster(cluster).unwrap().nodes.len(), 1);
+//! let report = node.send_to(cluster, Protocol::Bin, "hello", 0, |packet| {
 //!     packet.str(b"hello from").int(1);
 //! })?;
 //! assert_eq!(report.queued + report.skipped.len(), 1);
 //! node.shutdown().await;
 //! # Ok(())
-//! # })
 //! # }
 //! ```
+//!
+//! [`Cluster`] has the rest: the manual's functions, [events](Cluster::subscribe), the end. The directory
+//! `examples` has whole programs.
 //!
 //! # Threads
 //! The control thread (`clusterer-ctl`) owns the state; the transport's thread receives and sends; the
@@ -70,6 +48,10 @@
 //! `mi` (default): [`mi`], the node's MI commands for a `clusterer-mi` table.
 
 #![forbid(unsafe_code)]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 mod batch;
 mod builder;
