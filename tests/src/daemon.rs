@@ -1,6 +1,6 @@
 //! A daemon as a process.
 
-use crate::{PATIENCE, program, wait_for};
+use crate::{Change, Host, PATIENCE, program, wait_for};
 use anyhow::{Context as _, Result, bail, ensure};
 use clusterer_mi::{TextAnswer, call};
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,6 +16,7 @@ const CALL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
+    host: Option<Host>,
     machine: i32,
     config: PathBuf,
     fifo: PathBuf,
@@ -24,14 +25,22 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts a daemon and waits until it answers over MI.
+    /// Starts a daemon, on a host of its own if there is one, and waits until it answers over MI. Its
+    /// files are where they are, whichever host it is on.
     ///
     /// # Errors
     /// It ended, or did not answer in time; the text has its log.
-    pub fn start(machine: i32, config: &Path, fifo: &Path, reply_dir: &Path) -> Result<Self> {
+    pub fn start(
+        host: Option<Host>,
+        machine: i32,
+        config: &Path,
+        fifo: &Path,
+        reply_dir: &Path,
+    ) -> Result<Self> {
         let log = config.with_extension("log");
         let mut daemon = Self {
-            child: spawn(config, &log)?,
+            child: spawn(host.as_ref(), config, &log)?,
+            host,
             machine,
             config: config.to_owned(),
             fifo: fifo.to_owned(),
@@ -47,7 +56,7 @@ impl Daemon {
     /// # Errors
     /// As [`Daemon::start`].
     pub fn restart(&mut self) -> Result<()> {
-        self.child = spawn(&self.config, &self.log)?;
+        self.child = spawn(self.host.as_ref(), &self.config, &self.log)?;
         self.wait_ready()
     }
 
@@ -73,6 +82,14 @@ impl Daemon {
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The changes of its peers' states that it has logged.
+    ///
+    /// # Errors
+    /// A line cannot be read.
+    pub fn changes(&self) -> Result<Vec<Change>> {
+        Change::read_all(&self.log())
     }
 
     /// Runs an MI command.
@@ -206,17 +223,20 @@ impl Drop for Daemon {
     }
 }
 
-fn spawn(config: &Path, log: &Path) -> Result<Child> {
+fn spawn(host: Option<&Host>, config: &Path, log: &Path) -> Result<Child> {
     let path = program("clustererd")?;
     let log = File::options().create(true).append(true).open(log)?;
-    Command::new(&path)
-        .arg("--config")
-        .arg(config)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()
-        .with_context(|| format!("{} cannot be started", path.display()))
+    let mut command = Command::new(&path);
+    command.arg("--config").arg(config);
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    let mut start =
+        || command.spawn().with_context(|| format!("{} cannot be started", path.display()));
+    // A process begins in the namespace of the thread that starts it, so the child is the daemon
+    // itself: what signals it gets, and what is waited for, is nothing in between.
+    match host {
+        Some(host) => host.run(start),
+        None => start(),
+    }
 }
 
 /// The number behind `NAME=` in a line of an answer.

@@ -1,6 +1,6 @@
 //! A temporary directory with a database, and the daemons that read it.
 
-use crate::{Daemon, free_address, program};
+use crate::{Daemon, Host, free_address, program};
 use anyhow::{Context as _, Result, ensure};
 use std::fmt::Write as _;
 use std::fs;
@@ -18,6 +18,8 @@ pub struct NodeRow {
     pub machine: i32,
     /// Where it listens, as the row says it.
     pub url: String,
+    /// 0 down, 1 up, 2 probing.
+    pub state: u32,
     /// Failures in a row until it is disabled.
     pub failed_attempts: u32,
     /// Seconds it stays disabled.
@@ -35,6 +37,7 @@ impl NodeRow {
             cluster,
             machine,
             url: format!("bin:{address}"),
+            state: 1,
             failed_attempts: 3,
             duration: 2,
             description: format!("node {machine}"),
@@ -106,6 +109,7 @@ impl Lab {
     /// `clustererctl` refused it.
     pub fn add(&self, row: &NodeRow) -> Result<()> {
         let (cluster, machine) = (row.cluster.to_string(), row.machine.to_string());
+        let state = row.state.to_string();
         let (failed_attempts, duration) =
             (row.failed_attempts.to_string(), row.duration.to_string());
         self.ctl_ok(&[
@@ -119,6 +123,8 @@ impl Lab {
             &machine,
             "--url",
             &row.url,
+            "--state",
+            &state,
             "--failed-attempts",
             &failed_attempts,
             "--duration",
@@ -198,6 +204,16 @@ reply_dir = "{reply_dir}"
     /// It ended, or did not answer in time; the text has its log.
     pub fn start(&self, machine: i32, config: &str) -> Result<Daemon> {
         let path = self.write_config(machine, config)?;
-        Daemon::start(machine, &path, &self.fifo(machine), &self.reply_dir())
+        Daemon::start(None, machine, &path, &self.fifo(machine), &self.reply_dir())
+    }
+
+    /// The same on a host.
+    ///
+    /// # Errors
+    /// As [`Lab::start`].
+    pub fn start_on(&self, host: &Host, machine: i32, config: &str) -> Result<Daemon> {
+        let path = self.write_config(machine, config)?;
+        let host = Some(host.clone());
+        Daemon::start(host, machine, &path, &self.fifo(machine), &self.reply_dir())
     }
 }

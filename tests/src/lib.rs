@@ -1,17 +1,26 @@
 //! A laboratory of real processes: a temporary directory with a database, daemons on addresses of their
 //! own, and their management interface. The end-to-end tests and `cargo xtask demo` are built on it.
+//! Where root runs it, daemons can have a host each: a network namespace on a wire of the test's own.
 //!
 //! Everything is read over MI from the separate processes, waits are for a condition with a deadline,
 //! and dropping the lab ends its processes and removes its files.
 
 mod address;
+mod change;
 mod daemon;
+mod host;
 mod lab;
 mod program;
+mod pulse;
 mod wait;
+mod wire;
 
 pub use address::free_address;
+pub use change::Change;
 pub use daemon::Daemon;
+pub use host::Host;
 pub use lab::{Lab, NodeRow};
 pub use program::program;
+pub use pulse::Pulse;
 pub use wait::{PATIENCE, wait_for, wait_showing};
+pub use wire::{Obstacle, Wire};
