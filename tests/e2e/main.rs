@@ -11,6 +11,7 @@
 mod bad_bytes;
 mod bad_config;
 mod demo;
+mod hosts;
 mod lifecycle;
 mod manual;
 mod membership;
