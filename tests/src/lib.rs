@@ -1,5 +1,6 @@
 //! A laboratory of real processes: a temporary directory with a database, daemons on addresses of their
-//! own, and their management interface. The end-to-end tests and `cargo xtask demo` are built on it.
+//! own, their management interface, and private database servers. The end-to-end tests and `cargo xtask
+//! demo` are built on it.
 //! Where root runs it, daemons can have a host each: a network namespace on a wire of the test's own.
 //!
 //! Everything is read over MI from the separate processes, waits are for a condition with a deadline,
@@ -12,6 +13,8 @@ mod host;
 mod lab;
 mod program;
 mod pulse;
+pub mod servers;
+mod skip;
 mod wait;
 mod wire;
 
@@ -22,5 +25,6 @@ pub use host::Host;
 pub use lab::{Lab, NodeRow};
 pub use program::program;
 pub use pulse::Pulse;
+pub use skip::skip;
 pub use wait::{PATIENCE, wait_for, wait_showing};
 pub use wire::{Obstacle, Wire};
