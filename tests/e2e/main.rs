@@ -18,4 +18,5 @@ mod membership;
 mod metrics;
 mod mi;
 mod replay;
+mod servers;
 mod start;

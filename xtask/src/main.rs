@@ -8,6 +8,7 @@
 mod ci;
 mod demo;
 mod embed;
+mod servers;
 mod shell;
 mod sim;
 mod skips;
@@ -43,6 +44,8 @@ enum Chore {
     },
     /// Build the projects of tests/embed: every library stands alone, default features off
     Embed,
+    /// Start the tests' database servers and keep them until Ctrl-C
+    Servers,
     /// Clusters on a virtual clock: every fault there is, every invariant checked after every step
     Sim {
         /// How many runs, each given by its number
@@ -61,11 +64,14 @@ enum Chore {
         #[arg(long, conflicts_with_all = ["seed", "seeds", "first"])]
         report: bool,
     },
-    /// Build the programs, run every test and doctest, list what was skipped
+    /// Build the programs, start database servers, run every test and doctest, list what was skipped
     Test {
         /// Fail on a skip that is not listed in xtask/allowed-skips.txt
         #[arg(long)]
         ci: bool,
+        /// Start no database servers; the tests that need one are skipped
+        #[arg(long)]
+        no_servers: bool,
     },
     /// Check the layering of the crates and what reviewers would forget
     Tidy,
@@ -79,13 +85,14 @@ fn main() -> ExitCode {
             demo::run(&root, &demo::Options { broken, built, stay })
         }
         Chore::Embed => embed::run(&root),
+        Chore::Servers => servers::stay(),
         Chore::Sim { report: true, nodes, .. } => {
             sim::figures(nodes);
             Ok(())
         }
         Chore::Sim { seed: Some(seed), nodes, .. } => sim::trace(seed, nodes),
         Chore::Sim { seeds, first, nodes, .. } => sim::batch(&sim::Options { seeds, first, nodes }),
-        Chore::Test { ci } => test::run(&root, ci),
+        Chore::Test { ci, no_servers } => test::run(&root, &test::Options { ci, no_servers }),
         Chore::Tidy => tidy::run(&root),
     };
     match done {

@@ -1,28 +1,47 @@
-//! `cargo xtask test`: every test that needs nothing but a Rust toolchain and a C compiler.
+//! `cargo xtask test`: every test there is, with database servers started for the run.
 
 use std::{fs, path::Path, process, time::Instant};
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
+    servers::{self, Servers},
     shell::{cargo, run as run_command, stopwatch},
     skips::{self, Skip},
 };
 
-pub(crate) fn run(root: &Path, ci: bool) -> Result<()> {
+/// How the tests are run.
+#[derive(Clone, Copy)]
+pub(crate) struct Options {
+    /// A skip that nobody agreed to is a failure.
+    pub(crate) ci: bool,
+    pub(crate) no_servers: bool,
+}
+
+pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let started = Instant::now();
+
+    if options.no_servers {
+        println!("test: NO DATABASE SERVERS (--no-servers): the tests that need one are skipped");
+    } else {
+        // First, because it may stop here.
+        servers::ensure_installed()?;
+    }
 
     println!("test: building the programs, the end-to-end tests start them");
     run_command(&mut cargo(root, "build --workspace --bins"))?;
 
+    let servers = if options.no_servers { Servers::none() } else { Servers::start()? };
+
     println!("test: [{}] unit tests, integration tests, doctests", stopwatch(started.elapsed()));
-    let (outcome, skipped) = run_tests(root)?;
+    let (outcome, skipped) = run_tests(root, &servers)?;
+    drop(servers);
 
     for skip in &skipped {
         println!("{skip}");
     }
     outcome?;
-    if ci {
+    if options.ci {
         judge(&skipped, &skips::allowed(root)?)?;
     }
     println!("test: passed in {}, {} skipped", stopwatch(started.elapsed()), skipped.len());
@@ -30,7 +49,7 @@ pub(crate) fn run(root: &Path, ci: bool) -> Result<()> {
 }
 
 /// Skips are read even when a test failed: the one may explain the other.
-fn run_tests(root: &Path) -> Result<(Result<()>, Vec<Skip>)> {
+fn run_tests(root: &Path, servers: &Servers) -> Result<(Result<()>, Vec<Skip>)> {
     // Absolute, since a test runs in the directory of its package; ours alone, since two runs may
     // share a checkout.
     let report = std::path::absolute(root)?.join(format!("target/skips-{}.txt", process::id()));
@@ -38,7 +57,8 @@ fn run_tests(root: &Path) -> Result<(Result<()>, Vec<Skip>)> {
     fs::write(&report, "").with_context(|| format!("{} cannot be written", report.display()))?;
 
     let mut command = cargo(root, "test --workspace --no-fail-fast");
-    let outcome = run_command(command.env(skips::VARIABLE, &report));
+    command.env(skips::VARIABLE, &report).envs(servers.variables());
+    let outcome = run_command(&mut command);
 
     let text = fs::read_to_string(&report)?;
     fs::remove_file(&report)?;
@@ -57,6 +77,9 @@ fn judge(skipped: &[Skip], allowed: &[Skip]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LOCAL: Options = Options { ci: false, no_servers: true };
+    const CI: Options = Options { ci: true, no_servers: true };
 
     /// A project of one test that skips with the function that CONTRIBUTING.md tells people to copy.
     fn project_with_a_skip(allowed: &str) -> tempfile::TempDir {
@@ -84,15 +107,15 @@ mod tests {
     #[test]
     fn a_skip_gets_past_the_captured_output_of_a_passing_test() {
         let project = project_with_a_skip("");
-        let (outcome, skipped) = run_tests(project.path()).unwrap();
+        let (outcome, skipped) = run_tests(project.path(), &Servers::none()).unwrap();
         outcome.unwrap();
         assert_eq!(skipped, [Skip::new("one::a", "no server")]);
-        run(project.path(), false).expect("a skip is no failure on a developer's machine");
-        let error = run(project.path(), true).unwrap_err().to_string();
+        run(project.path(), &LOCAL).expect("a skip is no failure on a developer's machine");
+        let error = run(project.path(), &CI).unwrap_err().to_string();
         assert!(error.contains("SKIPPED: one::a: no server"), "{error}");
 
         fs::write(project.path().join(skips::ALLOWED), "one::a: no server\n").unwrap();
-        run(project.path(), true).expect("it is on the list");
+        run(project.path(), &CI).expect("it is on the list");
     }
 
     #[test]
@@ -101,8 +124,8 @@ mod tests {
         // Its binary runs before the other one, which must run all the same.
         let failing = project.path().join("tests/early.rs");
         fs::write(failing, "#[test]\nfn b() { panic!() }\n").unwrap();
-        assert!(run(project.path(), false).is_err());
-        let (outcome, skipped) = run_tests(project.path()).unwrap();
+        assert!(run(project.path(), &LOCAL).is_err());
+        let (outcome, skipped) = run_tests(project.path(), &Servers::none()).unwrap();
         assert!(outcome.is_err());
         assert_eq!(skipped.len(), 1, "what was skipped is told all the same");
         let left = fs::read_dir(project.path().join("target")).unwrap();

@@ -1,0 +1,112 @@
+//! The database servers of the tests: found or installed, started once for a whole run. `cargo xtask
+//! servers` keeps them up, for tests that are started by hand.
+
+use crate::shell::{read, stopwatch};
+use anyhow::{Context as _, Result, bail, ensure};
+use clusterer_tests::servers::{Kind, Server};
+use std::io::Read as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+use std::{env, io, thread};
+
+/// What Debian's PostgreSQL reads before it makes a cluster of its own, which would be started now and at
+/// every boot.
+const NO_CLUSTER: &str = "/etc/postgresql-common/createcluster.d/clusterer-tests.conf";
+
+/// Installs packages without a server that stays. The file is ours for that time only.
+const INSTALL: &str = r#"
+file=$1; shift
+trap 'rm -f "$file"; rmdir -p "${file%/*}" 2>/dev/null || :' EXIT
+trap 'exit 130' HUP INT TERM
+mkdir -p "${file%/*}"
+echo "create_main_cluster = false" > "$file"
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q -o Acquire::Retries=3 update
+apt-get -q -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120 install --no-install-recommends "$@"
+"#;
+
+/// The servers of one run. Dropping them ends them.
+pub(crate) struct Servers {
+    servers: Vec<Server>,
+}
+
+impl Servers {
+    /// None: tests that need one say that they are skipped.
+    pub(crate) fn none() -> Self {
+        Self { servers: Vec::new() }
+    }
+
+    /// Starts one of each kind, all at the same time.
+    pub(crate) fn start() -> Result<Self> {
+        let started = Instant::now();
+        let servers = thread::scope(|scope| {
+            let threads = Kind::ALL.map(|kind| scope.spawn(move || Server::start(kind)));
+            let joined = threads
+                .into_iter()
+                .map(|it| it.join().unwrap_or_else(|_| bail!("starting a server panicked")));
+            joined.collect::<Result<Vec<_>>>()
+        })?;
+        for kind in Kind::ALL {
+            println!("servers: [{}] {}", stopwatch(started.elapsed()), kind.version()?);
+        }
+        Ok(Self { servers })
+    }
+
+    /// The variables by which the tests find them, with the URLs.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.servers.iter().map(|server| {
+            let access = server.access();
+            (access.kind().variable(), access.maintenance_url())
+        })
+    }
+}
+
+/// Sees to it that the programs of all servers are there: installs what is missing if it may.
+pub(crate) fn ensure_installed() -> Result<()> {
+    let missing: Vec<_> = Kind::ALL.into_iter().filter(|kind| kind.version().is_err()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<_> = missing.iter().flat_map(|kind| kind.packages()).copied().collect();
+    let names = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    let packages_line = packages.join(" ");
+    let advice = format!(
+        "On Debian: sudo apt-get install -y {packages_line}\n\
+         Without them: cargo xtask test --no-servers, which skips their tests"
+    );
+    if !may_install()? {
+        bail!("the tests need {names}, which this machine does not have. {advice}");
+    }
+
+    println!("servers: the tests need {names}: installing {packages_line}");
+    let started = Instant::now();
+    let mut install = Command::new("sh");
+    install.args(["-e", "-c", INSTALL, "install", NO_CLUSTER]).args(&packages);
+    let status = install.status().context("`sh` cannot be run")?;
+    ensure!(status.success(), "{packages_line} could not be installed ({status}). {advice}");
+    for kind in missing {
+        kind.version()?;
+    }
+    println!("servers: [{}] {names} installed", stopwatch(started.elapsed()));
+    Ok(())
+}
+
+/// Keeps them up until Ctrl-C or the end of the input.
+pub(crate) fn stay() -> Result<()> {
+    ensure_installed()?;
+    let servers = Servers::start()?;
+    println!("servers: they run until Ctrl-C or the end of the input; for tests in another shell:");
+    for (variable, url) in servers.variables() {
+        println!("export {variable}='{url}'");
+    }
+    io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}
+
+fn may_install() -> Result<bool> {
+    let root = read(Command::new("id").arg("-u"))?.trim() == "0";
+    let paths = env::var_os("PATH").unwrap_or_default();
+    let apt = env::split_paths(&paths).any(|directory| Path::join(&directory, "apt-get").is_file());
+    Ok(root && apt)
+}
