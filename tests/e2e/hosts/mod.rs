@@ -13,9 +13,7 @@ mod wire;
 
 use crate::manual::RATELIMIT;
 use anyhow::{Context as _, Result, bail, ensure};
-use clusterer_tests::{Change, Daemon, Lab, NodeRow, PATIENCE, Pulse, Wire, wait_for};
-use std::fs::OpenOptions;
-use std::io::Write as _;
+use clusterer_tests::{Change, Daemon, Lab, NodeRow, PATIENCE, Pulse, Wire, skip, wait_for};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -181,17 +179,6 @@ fn possible() -> bool {
     let Some(obstacle) = Wire::obstacle() else { return true };
     // One report for all of them: what is missing to one is missing to all.
     eprintln!("{}", obstacle.detail);
-    skip("hosts", obstacle.reason);
+    skip("hosts", obstacle.reason).expect("a skip must be seen");
     false
-}
-
-/// Reports that `test` cannot run here. The caller returns.
-fn skip(test: &str, reason: &str) {
-    let line = format!("SKIPPED: {test}: {reason}\n");
-    eprint!("{line}");
-    if let Some(path) = std::env::var_os("CLUSTERER_SKIPS") {
-        let file = OpenOptions::new().append(true).create(true).open(path);
-        // One write of a short line: appended whole, whoever else is writing.
-        file.and_then(|mut file| file.write_all(line.as_bytes())).expect("a skip must be seen");
-    }
 }
