@@ -8,13 +8,13 @@ use crate::feed::{Feed, News, Publisher};
 use crate::gateway::Gateway;
 use crate::inbox::Inbox;
 use crate::metric::NodeStates;
-use crate::resolve::Loaded;
+use crate::resolve::{Digest, Loaded};
 use crate::store::{Jobs, load_table};
 use crate::{Cluster, StartError};
 use arc_swap::ArcSwap;
-use clusterer_core::{Core, Settings};
+use clusterer_core::{Action, Core, Input, Settings, View};
 use clusterer_net::{Bound, Config, Ingress, ListenerConfig, Net, Transport};
-use clusterer_node::{MachineId, NodeStore, StoreError};
+use clusterer_node::{MachineId, NodeStore, Now, StoreError};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
@@ -171,7 +171,14 @@ impl Builder {
         let view =
             core.take_view().ok_or_else(|| StartError::Thread(io::Error::other("no view")))?;
         let nothing = Arc::new(view);
-        let view = Arc::new(ArcSwap::new(nothing.clone()));
+        // Published before the transport delivers anything: a peer whose first ping was not answered,
+        // since its sender was not known yet, would take this node for one that never answers.
+        let (table, digest) = loaded.split();
+        let now = Now { mono: self.clock.now(), unix: self.clock.unix() };
+        let mut actions = Vec::new();
+        core.handle(now, Input::Loaded(table), &mut actions);
+        let first = core.take_view().map_or_else(|| nothing.clone(), Arc::new);
+        let view = Arc::new(ArcSwap::new(first.clone()));
         let feed = Arc::new(Feed::new(view.clone(), self.event_capacity));
         let inbox = Arc::new(Inbox::default());
         let gateway: Arc<dyn Ingress> = Arc::new(Gateway::new(view.clone(), inbox.clone()));
@@ -205,7 +212,8 @@ impl Builder {
         let foreign = net.is_none();
         let departure =
             Departure { view: view.clone(), nothing, transport: transport.clone(), foreign };
-        let thread = spawn(control, loaded, departure).await.map_err(StartError::Thread)?;
+        let begin = Begin { digest, view: first, actions };
+        let thread = spawn(control, begin, departure).await.map_err(StartError::Thread)?;
         let shared = Shared { own: self.own, view, feed, clock: self.clock, transport, commands };
         Ok(Cluster::new(shared, net, thread))
     }
@@ -221,10 +229,17 @@ impl std::fmt::Debug for Builder {
     }
 }
 
-/// Starts the control thread, and waits until the table is published and the peers are being dialled.
+/// What the control thread is to do first.
+struct Begin {
+    digest: Digest,
+    view: Arc<View>,
+    actions: Vec<Action>,
+}
+
+/// Starts the control thread, and waits until the peers are being dialled.
 async fn spawn(
     mut control: Control,
-    loaded: Loaded,
+    Begin { digest, view, actions }: Begin,
     departure: Departure,
 ) -> io::Result<thread::JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -232,7 +247,7 @@ async fn spawn(
     let thread = thread::Builder::new().name("clusterer-ctl".into()).spawn(move || {
         departure.after(|| {
             runtime.block_on(async move {
-                control.begin(loaded);
+                control.begin(&digest, &view, actions);
                 // Whoever started this may have gone; it ends with its last command sender.
                 let _ = begun.send(());
                 control.run().await;

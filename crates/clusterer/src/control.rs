@@ -8,13 +8,13 @@ use crate::event::EventKind;
 use crate::feed::{News, Publisher};
 use crate::inbox::Inbox;
 use crate::metric::{self, NodeStates};
-use crate::resolve::Loaded;
+use crate::resolve::{Digest, Loaded};
 use crate::store::{Job, Jobs, Outcome, Waiting};
 use crate::{ReloadError, ReloadReport};
 use clusterer_bin::Dialect;
-use clusterer_core::{Action, Core, Input, StatusError, Transition, ping};
+use clusterer_core::{Action, Core, Input, StatusError, Transition, View, ping};
 use clusterer_net::{Command as LinkCommand, LinkSpec, Transport};
-use clusterer_node::{AdminState, LinkId, MachineId, Node, NodeKey, Now, Protocol, State, Table};
+use clusterer_node::{AdminState, LinkId, MachineId, Node, NodeKey, Now, Protocol, State};
 use clusterer_registry::{ClusterModule, ModuleEvent, Notice, RegisterError, Registration};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,10 +55,10 @@ pub(crate) struct Control {
 type Answer = Box<dyn FnOnce() + Send>;
 
 impl Control {
-    /// Takes in the table that was loaded before the start, and publishes it.
-    pub(crate) fn begin(&mut self, loaded: Loaded) {
-        let mut actions = Vec::new();
-        self.take_in(loaded, &mut actions);
+    /// Does what the table asks for that was taken in, and published, before the transport started.
+    pub(crate) fn begin(&mut self, digest: &Digest, view: &View, actions: Vec<Action>) {
+        self.tell(digest);
+        self.states.show(view);
         self.carry_out(actions);
         self.publish(self.now());
     }
@@ -182,34 +182,36 @@ impl Control {
     }
 
     fn take_in(&mut self, loaded: Loaded, actions: &mut Vec<Action>) -> ReloadReport {
-        let Loaded { table, skipped, warnings } = loaded;
-        for (row, warning) in &warnings {
+        let (table, digest) = loaded.split();
+        self.tell(&digest);
+        self.core.handle(self.now(), Input::Loaded(table), actions);
+        let report = digest.report;
+        self.news.push(EventKind::Reloaded(Arc::new(report.clone())));
+        report
+    }
+
+    /// Says what was loaded, and what was wrong with it.
+    fn tell(&self, digest: &Digest) {
+        let Digest { own_rows, report, warnings } = digest;
+        for (row, warning) in warnings {
             tracing::warn!(row, %warning, "a value was replaced");
         }
-        for row in &skipped {
+        for row in &report.skipped {
             tracing::warn!(%row, "left out");
         }
-        if table.clusters().is_empty() {
+        if own_rows.is_empty() {
             tracing::warn!(
                 server_id = %self.own,
                 "no row has this machine_id, so this node is in no cluster: add one, or mend server_id"
             );
         }
-        self.warn_of_own_rows(&table);
-        metric::loaded(skipped.len());
-        let report = ReloadReport {
-            clusters: table.clusters().len(),
-            nodes: table.peers().count(),
-            skipped,
-        };
+        self.warn_of_own_rows(own_rows);
+        metric::loaded(report.skipped.len());
         tracing::info!(clusters = report.clusters, nodes = report.nodes, "table loaded");
-        self.core.handle(self.now(), Input::Loaded(table), actions);
-        self.news.push(EventKind::Reloaded(Arc::new(report.clone())));
-        report
     }
 
     /// Where other nodes dial, somebody should listen: the likeliest first mistake.
-    fn warn_of_own_rows(&self, table: &Table) {
+    fn warn_of_own_rows(&self, own_rows: &[Node]) {
         let listeners = self.transport.local_addresses();
         let heard = |own: &Node| {
             listeners.iter().any(|listener| {
@@ -223,7 +225,7 @@ impl Control {
         let unheard = |own: &&Node| {
             own.row.url.protocol() == Protocol::Bin && !listeners.is_empty() && !heard(own)
         };
-        for own in table.clusters().iter().map(|cluster| &cluster.own).filter(unheard) {
+        for own in own_rows.iter().filter(unheard) {
             tracing::warn!(
                 row = %own.row.id,
                 url = %own.row.url,

@@ -1,7 +1,8 @@
 //! From what the database holds to a table: rows are read, names resolved, off the data plane.
 
+use crate::ReloadReport;
 use clusterer_node::{
-    Host, MachineId, RawRow, ResolvedRow, Row, RowWarning, Skip, SkippedRow, Table, UnixTime,
+    Host, MachineId, Node, RawRow, ResolvedRow, Row, RowWarning, Skip, SkippedRow, Table, UnixTime,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -18,6 +19,26 @@ pub(crate) struct Loaded {
     pub(crate) table: Table,
     pub(crate) skipped: Vec<SkippedRow>,
     pub(crate) warnings: Vec<(i64, RowWarning)>,
+}
+
+/// What there is to say about a table, beside the table itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Digest {
+    /// This machine's own rows, one a cluster.
+    pub(crate) own_rows: Vec<Node>,
+    pub(crate) report: ReloadReport,
+    pub(crate) warnings: Vec<(i64, RowWarning)>,
+}
+
+impl Loaded {
+    pub(crate) fn split(self) -> (Table, Digest) {
+        let Self { table, skipped, warnings } = self;
+        let own_rows: Vec<Node> =
+            table.clusters().iter().map(|cluster| cluster.own.clone()).collect();
+        let (clusters, nodes) = (own_rows.len(), table.peers().count());
+        let report = ReloadReport { clusters, nodes, skipped };
+        (table, Digest { own_rows, report, warnings })
+    }
 }
 
 /// Reads the rows, resolves the names of the clusters that `own` belongs to, builds the table.

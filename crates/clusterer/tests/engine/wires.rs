@@ -147,19 +147,8 @@ impl Bench {
         self.engine.view().node(node(2)).unwrap().availability.no_tries
     }
 
-    /// Node 2 pings from its address.
     fn answers_a_ping(&self) -> bool {
-        let bytes = ping(machine(2), 7).unwrap().to(0).to_vec();
-        let packet = Packet::parse(Dialect::V22, &bytes).unwrap();
-        let (peer, local) = (([127, 0, 0, 1], 9).into(), ([127, 0, 0, 1], 1).into());
-        let source = Source::new(peer, local, None, Dialect::V22);
-        let mut answers = 0;
-        let mut sink = |_| {
-            answers += 1;
-            Ok(())
-        };
-        self.ingress.packet(&source, &packet, Moment::ZERO, &mut Reply::new(&mut sink));
-        answers == 1
+        answers_a_ping(&*self.ingress)
     }
 
     /// Whatever was told before this has been taken in when it returns.
@@ -167,6 +156,21 @@ impl Bench {
         let unknown = self.engine.set_state(node(9), State::Up, Protocol::Bin);
         ends("an answer", unknown).await.expect_err("there is no such node");
     }
+}
+
+/// Node 2 pings from its address.
+fn answers_a_ping(ingress: &dyn Ingress) -> bool {
+    let bytes = ping(machine(2), 7).unwrap().to(0).to_vec();
+    let packet = Packet::parse(Dialect::V22, &bytes).unwrap();
+    let (peer, local) = (([127, 0, 0, 1], 9).into(), ([127, 0, 0, 1], 1).into());
+    let source = Source::new(peer, local, None, Dialect::V22);
+    let mut answers = 0;
+    let mut sink = |_| {
+        answers += 1;
+        Ok(())
+    };
+    ingress.packet(&source, &packet, Moment::ZERO, &mut Reply::new(&mut sink));
+    answers == 1
 }
 
 #[tokio::test]
@@ -263,4 +267,22 @@ impl ClusterModule for Nobody {
     }
 
     fn on_event(&self, _: ModuleEvent) {}
+}
+
+/// Whoever does not get its first ping answered takes this node for one that never answers, and would
+/// not notice if it stood still next.
+#[tokio::test]
+async fn the_first_ping_is_answered_however_early_it_comes() {
+    let answered = Arc::new(AtomicBool::new(false));
+    let make = {
+        let answered = answered.clone();
+        Box::new(move |_: clusterer_net::Clock, ingress: Arc<dyn Ingress>| {
+            answered.store(answers_a_ping(&*ingress), Ordering::Relaxed);
+            Ok(Arc::new(Wires::default()) as Arc<dyn Transport>)
+        })
+    };
+    let builder = Cluster::builder(machine(1), TestStore::new(lonely())).transport(make);
+    let engine = ends("the start", builder.start()).await.expect("it starts");
+    assert!(answered.load(Ordering::Relaxed));
+    engine.shutdown().await;
 }
