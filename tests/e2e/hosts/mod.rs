@@ -82,8 +82,7 @@ impl Site {
             for other in site.others(one) {
                 site.sees(one, other, 1, SystemTime::UNIX_EPOCH)?;
             }
-            // Up is also who does not answer, and its silence would mean nothing then: a node that is
-            // asked while it starts leaves the first ping unanswered.
+            // Up is also who has not answered yet, and its silence would mean nothing then.
             let what = format!("all others have answered node {one}");
             let host = site.wire.host(one)?;
             let others = site.others(one).count();
