@@ -1,7 +1,7 @@
 //! Administration: what `clustererctl db …` does.
 
+use crate::administer::Administer;
 use crate::schema::TEXT_WIDTH;
-use crate::url::Target;
 use crate::{DbUrl, Finding, Options};
 use clusterer_node::{Cell, Column, DbId, NodeKey, RawRow, Row, RowError, StoreError, UnixTime};
 use std::fmt;
@@ -28,17 +28,7 @@ use std::fmt;
 /// ```
 #[derive(Debug)]
 pub struct Admin {
-    backend: Box<dyn Backend>,
-}
-
-/// What each kind of database does in its own way. The promises are those of [`Admin`]'s methods.
-pub(crate) trait Backend: fmt::Debug + Send + Sync {
-    fn init(&self) -> Result<Created, StoreError>;
-    /// `node` has been checked, `key` is its.
-    fn add(&self, node: &NewNode, key: NodeKey) -> Result<DbId, AdminError>;
-    fn remove(&self, key: NodeKey) -> Result<(), AdminError>;
-    fn list(&self) -> Result<Vec<RawRow>, StoreError>;
-    fn check(&self, now: UnixTime) -> Result<Vec<Finding>, StoreError>;
+    backend: Box<dyn Administer>,
 }
 
 /// A node to add. Nothing in it has been checked yet.
@@ -107,11 +97,7 @@ impl Admin {
     /// Administers this database. Touches nothing yet.
     #[must_use]
     pub fn new(url: &DbUrl, options: &Options) -> Self {
-        let backend = match url.target() {
-            #[cfg(feature = "sqlite")]
-            Target::Sqlite(path) => Box::new(crate::sqlite::Database::new(url, path, options)),
-        };
-        Self { backend }
+        Self { backend: crate::open::administer(url, options) }
     }
 
     /// Creates what is missing of the database: its file, the table, the `version` table, its row.

@@ -1,5 +1,7 @@
-//! From a URL to a store, whatever the database.
+//! From a URL to what works with that kind of database.
 
+use crate::administer::Administer;
+use crate::store::Store;
 use crate::url::Target;
 use crate::{DbUrl, Options};
 use clusterer_node::{NodeStore, StoreError};
@@ -13,11 +15,23 @@ use clusterer_node::{NodeStore, StoreError};
 /// says what to do, another try does not help. [`StoreError::Unavailable`] if the database is locked
 /// or does not answer: worth another try. [`StoreError::Refused`] for the rest.
 pub async fn open(url: &DbUrl, options: &Options) -> Result<Box<dyn NodeStore>, StoreError> {
-    match url.target() {
-        #[cfg(feature = "sqlite")]
-        Target::Sqlite(path) => {
-            let database = crate::sqlite::Database::new(url, path, options);
-            Ok(Box::new(crate::sqlite::SqliteStore::open(database).await?))
+    let store = match url.target() {
+        #[cfg(feature = "postgres")]
+        Target::Postgres(server) => {
+            Store::open(crate::postgres::Postgres::new(url, server, options)).await?
         }
+        #[cfg(feature = "sqlite")]
+        Target::Sqlite(path) => Store::open(crate::sqlite::Sqlite::new(url, path, options)).await?,
+    };
+    Ok(Box::new(store))
+}
+
+/// Administers the database of this URL. Touches nothing yet.
+pub(crate) fn administer(url: &DbUrl, options: &Options) -> Box<dyn Administer> {
+    match url.target() {
+        #[cfg(feature = "postgres")]
+        Target::Postgres(server) => Box::new(crate::postgres::Postgres::new(url, server, options)),
+        #[cfg(feature = "sqlite")]
+        Target::Sqlite(path) => Box::new(crate::sqlite::Sqlite::new(url, path, options)),
     }
 }

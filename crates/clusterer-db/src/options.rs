@@ -18,9 +18,10 @@ use std::time::Duration;
 pub struct Options {
     pub(crate) names: TableNames,
     pub(crate) lock_timeout: Duration,
+    pub(crate) query_timeout: Duration,
 }
 
-/// No caller means to wait longer; SQLite counts the milliseconds in 31 bits.
+/// No caller means to wait longer; databases count the milliseconds in 31 bits.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 impl Options {
@@ -36,10 +37,21 @@ impl Options {
     pub fn lock_timeout(self, timeout: Duration) -> Self {
         Self { lock_timeout: timeout.min(LONGEST_WAIT), ..self }
     }
+
+    /// How long a call may take as a whole where the database is a server, connecting included: 10
+    /// seconds by default, an hour at most. SQLite is never waited for but at a lock.
+    #[must_use]
+    pub fn query_timeout(self, timeout: Duration) -> Self {
+        Self { query_timeout: timeout.min(LONGEST_WAIT), ..self }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { names: TableNames::default(), lock_timeout: Duration::from_secs(5) }
+        Self {
+            names: TableNames::default(),
+            lock_timeout: Duration::from_secs(5),
+            query_timeout: Duration::from_secs(10),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The table as OpenSIPS 2.2 makes it: facts that hold for every database.
 
+use crate::TableNames;
 use clusterer_node::Column;
 
 /// The version of the table that this crate reads and writes: the `table_version` that the `version`
@@ -35,3 +36,8 @@ pub(crate) const COLUMNS: [(Column, Kind); 10] = [
     (Column::Duration, Kind::Number { default: Some(30) }),
     (Column::Description, Kind::Text { nullable: true }),
 ];
+
+/// The two columns that together are unique.
+pub(crate) fn unique_key(names: &TableNames) -> [&str; 2] {
+    [Column::ClusterId, Column::MachineId].map(|column| names.column(column))
+}

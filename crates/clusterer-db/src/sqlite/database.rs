@@ -1,20 +1,22 @@
 //! The file: how it is opened, and what its errors mean to whoever runs the program.
 
-use crate::{DbUrl, Options, TableNames};
-use clusterer_node::{Column, StoreError};
+use super::session::SqliteSession;
+use crate::backend::{Backend, Missing};
+use crate::site::Site;
+use crate::{DbUrl, Options};
+use clusterer_node::StoreError;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Where the file is and how to work with it. Holds no connection.
+/// A SQLite file. Holds no connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Database {
-    url: DbUrl,
+pub(crate) struct Sqlite {
+    site: Site,
     path: PathBuf,
-    options: Options,
 }
 
 /// Which file a path led to: it changes when the file is replaced.
@@ -24,23 +26,39 @@ pub(super) struct FileId {
     inode: u64,
 }
 
-/// Whether a file that is not there may be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Missing {
-    Create,
-    Refuse,
+impl Backend for Sqlite {
+    type Session = SqliteSession;
+
+    fn site(&self) -> &Site {
+        &self.site
+    }
+
+    async fn connect(&self, missing: Missing) -> Result<SqliteSession, StoreError> {
+        // SQLite would take an empty device for an empty database.
+        if fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(self.site.refused("this is no regular file"));
+        }
+        // Before it is opened: if the file is replaced meanwhile, that is noticed the next time.
+        let before = self.file_id();
+        let connection = self.open(missing).map_err(|error| self.explain(&error))?;
+        let file = before.or_else(|_| self.file_id())?;
+        Ok(SqliteSession { database: self.clone(), file, connection })
+    }
+
+    async fn bounded<T, E: From<StoreError>>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        call.await
+    }
 }
 
-impl Database {
+impl Sqlite {
     pub(crate) fn new(url: &DbUrl, path: &Path, options: &Options) -> Self {
         // An absolute path stays right when the process changes its directory, and SQLite reads no
         // meaning into it, as it does into "file:x" or ":memory:".
         let path = std::path::absolute(path).unwrap_or_else(|_| Path::new(".").join(path));
-        Self { url: url.clone(), path, options: options.clone() }
-    }
-
-    pub(super) fn names(&self) -> &TableNames {
-        &self.options.names
+        Self { site: Site::new(url, options), path }
     }
 
     /// Which file it is now.
@@ -51,84 +69,33 @@ impl Database {
         }
     }
 
-    pub(super) fn connect(&self, missing: Missing) -> Result<Connection, StoreError> {
+    fn open(&self, missing: Missing) -> rusqlite::Result<Connection> {
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        // SQLite would take an empty device for an empty database.
-        if fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(self.refused("this is no regular file"));
-        }
         if missing == Missing::Create {
             flags |= OpenFlags::SQLITE_OPEN_CREATE;
         }
-        let open = || {
-            let connection = Connection::open_with_flags(&self.path, flags)?;
-            connection.busy_timeout(self.options.lock_timeout)?;
-            // Else SQLite takes the quoted name of a column that is not there for a text.
-            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
-            Ok(connection)
-        };
-        open().map_err(|error| self.explain(&error))
-    }
-
-    /// Does this work in one transaction: all of it, or on an error nothing.
-    pub(super) fn transaction<T, E: From<StoreError>>(
-        &self,
-        connection: &mut Connection,
-        behavior: TransactionBehavior,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let tx =
-            connection.transaction_with_behavior(behavior).map_err(|error| self.explain(&error))?;
-        let done = work(&tx)?;
-        tx.commit().map_err(|error| self.explain(&error))?;
-        Ok(done)
-    }
-
-    /// What a table that lacks something means, and what to do.
-    pub(super) fn schema(&self, problem: &str, advice: &str) -> StoreError {
-        StoreError::Schema(format!("{}: {problem}: {advice}", self.url))
-    }
-
-    /// The command that makes what is missing.
-    pub(super) fn init_advice(&self) -> String {
-        let names = self.names();
-        let mut command = format!("clustererctl db init --db-url '{}'", self.url);
-        if names.table() != TableNames::default().table() {
-            command += &format!(" --db-table {}", names.table());
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(self.site.options().lock_timeout)?;
+        // Else SQLite takes the quoted name of a column that is not there for a text.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+        if missing == Missing::Create {
+            choose_journal(&connection)?;
         }
-        for column in Column::ALL {
-            let name = names.column(column);
-            if name != column.name() {
-                command += &format!(" --column {}={name}", TableNames::key(column));
-            }
-        }
-        format!("create it with `{command}`")
-    }
-
-    pub(super) fn refused(&self, why: &str) -> StoreError {
-        StoreError::Refused(format!("{}: {why}", self.url))
-    }
-
-    pub(super) fn unavailable(&self, why: &str) -> StoreError {
-        StoreError::Unavailable(format!("{}: {why}", self.url))
+        Ok(connection)
     }
 
     /// What an error of SQLite means.
     pub(super) fn explain(&self, error: &rusqlite::Error) -> StoreError {
+        let site = &self.site;
         match error.sqlite_error_code() {
             Some(ErrorCode::CannotOpen) => self.cannot_open(),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                self.unavailable(&format!(
-                    "somebody else holds the lock, for longer than {:?}",
-                    self.options.lock_timeout
-                ))
-            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => site.locked(),
             Some(ErrorCode::DatabaseCorrupt) => {
-                self.refused(&format!("the file is damaged ({error}): restore it from a copy"))
+                site.refused(&format!("the file is damaged ({error}): restore it from a copy"))
             }
-            Some(ErrorCode::DiskFull) => self.refused("the disk is full"),
-            Some(ErrorCode::NotADatabase) => self.refused("the file is no SQLite database"),
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => self.refused(
+            Some(ErrorCode::DiskFull) => site.refused("the disk is full"),
+            Some(ErrorCode::NotADatabase) => site.refused("the file is no SQLite database"),
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => site.refused(
                 "the database is read-only: this user must be allowed to write the file and its \
                  directory",
             ),
@@ -136,8 +103,8 @@ impl Database {
                 ErrorCode::FileLockingProtocolFailed
                 | ErrorCode::OutOfMemory
                 | ErrorCode::SystemIoFailure,
-            ) => self.unavailable(&error.to_string()),
-            _ => self.refused(&error.to_string()),
+            ) => site.unavailable(&error.to_string()),
+            _ => site.refused(&error.to_string()),
         }
     }
 
@@ -145,7 +112,7 @@ impl Database {
     fn cannot_open(&self) -> StoreError {
         match fs::metadata(&self.path) {
             Err(error) => self.no_access(&error),
-            Ok(_) => self.refused(
+            Ok(_) => self.site.refused(
                 "the file cannot be opened: this user must be allowed to read and write it and to \
                  create files beside it",
             ),
@@ -156,11 +123,24 @@ impl Database {
         let directory = self.path.parent().unwrap_or(&self.path);
         match error.kind() {
             io::ErrorKind::NotFound if !directory.exists() => self
+                .site
                 .refused(&format!("there is no directory {}: make it first", directory.display())),
-            io::ErrorKind::NotFound => self.schema("there is no such file", &self.init_advice()),
-            _ => self.refused(&error.to_string()),
+            io::ErrorKind::NotFound => {
+                self.site.schema("there is no such file", &self.site.init_advice())
+            }
+            _ => self.site.refused(&error.to_string()),
         }
     }
+}
+
+/// Lets a new file use a write-ahead log, so that nobody who reads waits for somebody who writes. A
+/// file that exists keeps what it has: others may rely on that.
+fn choose_journal(connection: &Connection) -> rusqlite::Result<()> {
+    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    if pages == 0 {
+        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -168,9 +148,9 @@ mod tests {
     use super::*;
     use rusqlite::ffi;
 
-    fn database() -> Database {
+    fn database() -> Sqlite {
         let url: DbUrl = "sqlite:x.db".parse().unwrap();
-        Database::new(&url, Path::new("x.db"), &Options::default())
+        Sqlite::new(&url, Path::new("x.db"), &Options::default())
     }
 
     /// Those that a test cannot bring about on every machine.
@@ -200,7 +180,7 @@ mod tests {
     #[test]
     fn a_path_is_never_read_as_anything_else() {
         let url: DbUrl = "sqlite:file:x?mode=memory".parse().unwrap();
-        let database = Database::new(&url, url.sqlite_path().unwrap(), &Options::default());
+        let database = Sqlite::new(&url, url.sqlite_path().unwrap(), &Options::default());
         assert!(database.path.is_absolute());
         assert!(database.path.ends_with("file:x?mode=memory"));
     }

@@ -1,10 +1,8 @@
 //! SQLite: one file, read and written by one thread of ours and any number of other processes.
 
-mod admin;
+mod cell;
 mod database;
-mod rows;
-mod schema;
-mod store;
+mod dialect;
+mod session;
 
-pub(crate) use database::Database;
-pub(crate) use store::SqliteStore;
+pub(crate) use database::Sqlite;

@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 /// A table with rows in it, as somebody beside the store sees and changes it.
 pub(crate) trait Provisioned {
@@ -25,9 +26,14 @@ pub(crate) trait Provisioned {
 }
 
 /// Makes a test of each promise, for tables that `$make: fn(&[RawRow]) -> impl Provisioned` makes.
+/// Where there is a server to miss, `$runs_here: fn(&str) -> bool` reports the test of this name as
+/// skipped.
 macro_rules! conformance {
     ($make:expr) => {
-        $crate::conformance::conformance!(@each $make,
+        $crate::conformance::conformance!($make, |_| true);
+    };
+    ($make:expr, $runs_here:expr) => {
+        $crate::conformance::conformance!(@each ($make, $runs_here),
             an_empty_table_has_no_rows
             rows_come_as_they_are_in_order
             ten_thousand_rows_come
@@ -41,8 +47,17 @@ macro_rules! conformance {
             a_store_is_used_from_any_thread
         );
     };
-    (@each $make:expr, $($name:ident)+) => {
-        $(#[test] fn $name() { $crate::conformance::$name($make); })+
+    (@each $how:tt, $($name:ident)+) => {
+        $($crate::conformance::conformance!(@one $how, $name);)+
+    };
+    (@one ($make:expr, $runs_here:expr), $name:ident) => {
+        #[test]
+        fn $name() {
+            let runs_here: fn(&str) -> bool = $runs_here;
+            if runs_here(concat!(module_path!(), "::", stringify!($name))) {
+                $crate::conformance::$name($make);
+            }
+        }
     };
 }
 pub(crate) use conformance;
@@ -81,6 +96,15 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
             Poll::Ready(output) => return output,
             Poll::Pending => std::thread::park(),
         }
+    }
+}
+
+/// Waits until something that another thread or process does has happened.
+pub(crate) fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !happened() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

@@ -6,7 +6,7 @@ use clusterer_node::{Cell, Column, NodeStore, RawRow, StoreError};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 
 pub(crate) struct Fixture {
@@ -144,14 +144,5 @@ fn value(cell: &Cell) -> Value {
         Cell::Int(number) => Value::Integer((*number).try_into().unwrap()),
         Cell::Text(text) => Value::Text(text.clone()),
         other => panic!("cannot be stored: {other:?}"),
-    }
-}
-
-/// Waits until something that another thread or process does has happened.
-pub(crate) fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !happened() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -1,7 +1,7 @@
 //! Other processes on the same file.
 
-use crate::conformance::{Provisioned, change, node, wait};
-use crate::fixture::{Fixture, eventually};
+use crate::conformance::{Provisioned, change, eventually, node, wait};
+use crate::fixture::Fixture;
 use clusterer_node::{Cell, State};
 use rusqlite::{Connection, TransactionBehavior};
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! The file: locked, read-only, replaced, gone, no database at all.
 
-use crate::conformance::{Provisioned, change, node, poll_once, wait};
-use crate::fixture::{Fixture, eventually};
+use crate::conformance::{Provisioned, change, eventually, node, poll_once, wait};
+use crate::fixture::Fixture;
 use clusterer_node::{Flushed, State, StoreError};
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};

@@ -1,8 +1,18 @@
 //! Where the database is: `db_url`.
 
+#[cfg(feature = "sqlite")]
+mod file;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod percent;
+#[cfg(feature = "postgres")]
+mod server;
+
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
+
+#[cfg(feature = "postgres")]
+pub(crate) use server::{Host, Server, Tls};
 
 /// Where the database is, as `db_url` says it.
 ///
@@ -11,8 +21,21 @@ use std::str::FromStr;
 /// - `sqlite:///ABS`: a URL, in which RFC 3986 holds: `%20` is a blank, a percent sign is `%25`, a
 ///   question mark is `%3F`, a hash is `%23`. (OpenSIPS decodes no percent signs.)
 ///
-/// Neither [`Debug`](fmt::Debug) nor [`Display`](fmt::Display), nor an error, shows a password. What
-/// is displayed reads back as the same value.
+/// - `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, or `postgresql:` or with parameters behind it. The
+///   user, the host and the database are required. RFC 3986 holds: `@`, `/`, `?`, `#` and `%` in a
+///   name or a password are written `%40`, `%2F`, `%3F`, `%23` and `%25`; unencoded ones are errors,
+///   where OpenSIPS, which decodes nothing, ends the password at the first `@`. A host is a name, an
+///   address (IPv6 in brackets) or, for a Unix socket, its directory: `%2Frun%2Fpostgresql`, or no
+///   host and `?host=/run/postgresql`. Neither the environment (`PGPASSWORD`) nor a password file is
+///   read.
+///   - `sslmode=disable`: no encryption.
+///   - `sslmode=require`: encryption, whoever is at the other end.
+///   - `sslmode=verify-full`: encryption, and the server's certificate must be for this host and by an
+///     authority in the file `sslrootcert=FILE`, or, without that, by one that this system trusts.
+///     The default, save for `localhost`, loopback addresses and Unix sockets: those are `disable`.
+///
+/// Neither [`Debug`](fmt::Debug) nor [`Display`](fmt::Display), nor an error, shows a password: three
+/// stars stand for it. What is displayed reads back as the same value but for that.
 ///
 /// ```
 /// use clusterer_db::DbUrl;
@@ -21,8 +44,12 @@ use std::str::FromStr;
 /// let url: DbUrl = "sqlite:///var/lib/my%20cluster.db".parse().unwrap();
 /// assert_eq!(url.to_string(), "sqlite:/var/lib/my cluster.db");
 /// # }
+/// # #[cfg(feature = "postgres")] {
+/// let url: DbUrl = "postgres://opensips:s%40crEt@db.example:5433/opensips".parse().unwrap();
+/// assert_eq!(url.to_string(), "postgres://opensips:***@db.example:5433/opensips");
+/// # }
 ///
-/// let error = "postgres://opensips:opensipsrw@localhost/x".parse::<DbUrl>().unwrap_err();
+/// let error = "oracle://opensips:opensipsrw@localhost/x".parse::<DbUrl>().unwrap_err();
 /// assert!(error.to_string().contains("this build works with"));
 /// assert!(!error.to_string().contains("opensipsrw"));
 /// ```
@@ -34,7 +61,10 @@ pub struct DbUrl {
 /// What a URL leads to: a variant for each kind of database that can be worked with.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Target {
-    Sqlite(PathBuf),
+    #[cfg(feature = "postgres")]
+    Postgres(Server),
+    #[cfg(feature = "sqlite")]
+    Sqlite(std::path::PathBuf),
 }
 
 /// The kind of database that a URL begins with.
@@ -53,8 +83,8 @@ pub enum Scheme {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DbUrlError {
-    /// The path has a control character in it.
-    #[error("the path of the database has a control character in it")]
+    /// The path, a name or a parameter has a control character in it, or a password the character 0.
+    #[error("the URL has a control character in it")]
     ControlCharacter,
     /// No path follows the scheme, or one that ends in a slash.
     #[error("the URL names no file (want sqlite:PATH or sqlite:///ABSOLUTE/PATH)")]
@@ -64,12 +94,27 @@ pub enum DbUrlError {
         "a SQLite database is a file, on no host (want sqlite:PATH or sqlite:///ABSOLUTE/PATH)"
     )]
     Host,
+    /// The host is missing, or no name, address or absolute path.
+    #[error(
+        "the host is missing or wrong (want a name, an address, [IPV6], or the directory of a socket \
+         with %2F for each slash)"
+    )]
+    HostName,
     /// `sqlite::memory:`
     #[error("a database in memory would be empty at every start (want sqlite:PATH)")]
     Memory,
+    /// No database follows the host, or something with an unencoded slash in it.
+    #[error("the URL names no database (want one name behind the host: HOST/DATABASE)")]
+    NoDatabase,
     /// The text does not begin with a scheme.
     #[error("no database URL ({})", Supported)]
     NoScheme,
+    /// No `//` follows the scheme of a database server.
+    #[error("the URL names no server (want //USER:PASSWORD@HOST/DATABASE behind the scheme)")]
+    NoServer,
+    /// No user stands before the host.
+    #[error("the URL names no user (want USER@HOST or USER:PASSWORD@HOST)")]
+    NoUser,
     /// A `?` or `#` in the URL form.
     #[error(
         "a SQLite URL has no parameters (write ? as %3F and # as %23, or use the form sqlite:PATH)"
@@ -78,6 +123,33 @@ pub enum DbUrlError {
     /// A percent sign without two hexadecimal digits, or bytes that are no UTF-8.
     #[error("a percent sign begins no character (a percent sign itself is written %25)")]
     Percent,
+    /// What follows the host and a colon is no port.
+    #[error("the port is not a number from 1 to 65535")]
+    Port,
+    /// A parameter is there twice.
+    #[error("a parameter is there twice")]
+    RepeatedParameter,
+    /// The value of `sslmode` is none of those we have.
+    #[error(
+        "sslmode is none of disable, require and verify-full (prefer and allow protect from nobody: \
+         they are not there)"
+    )]
+    TlsMode,
+    /// Encryption is asked for on a Unix socket.
+    #[error("sslmode is for TCP: what goes through a Unix socket stays on this machine")]
+    TlsOnSocket,
+    /// There is a host before the database, and another in the parameter `host`.
+    #[error("the URL names two hosts (write one, or the parameter host)")]
+    TwoHosts,
+    /// There is an `@` too many, or a `#`.
+    #[error(
+        "an @, /, ? or # in a user name or a password is written with a percent sign (%40, %2F, %3F, \
+         %23)"
+    )]
+    Unencoded,
+    /// A parameter that we do not have, or one without a value.
+    #[error("unknown parameter (want host, sslmode and sslrootcert, each with a value)")]
+    UnknownParameter,
     /// A scheme that nobody knows.
     #[error("unknown kind of database ({})", Supported)]
     UnknownScheme {
@@ -90,6 +162,9 @@ pub enum DbUrlError {
         /// The kind of database.
         scheme: Scheme,
     },
+    /// There is a file with authorities, but nothing that is verified by them.
+    #[error("sslrootcert is of no use without sslmode=verify-full")]
+    UnusedAuthorities,
 }
 
 impl Scheme {
@@ -97,6 +172,8 @@ impl Scheme {
     pub const SUPPORTED: &'static [Self] = &[
         #[cfg(feature = "sqlite")]
         Self::Sqlite,
+        #[cfg(feature = "postgres")]
+        Self::Postgres,
     ];
 
     fn from_name(name: &str) -> Option<Self> {
@@ -146,30 +223,39 @@ impl DbUrl {
     /// # Errors
     /// As for parsing `sqlite:PATH`.
     pub fn sqlite(path: &str) -> Result<Self, DbUrlError> {
-        if !Scheme::SUPPORTED.contains(&Scheme::Sqlite) {
-            return Err(DbUrlError::UnsupportedScheme { scheme: Scheme::Sqlite });
+        #[cfg(feature = "sqlite")]
+        {
+            Ok(Self { target: Target::Sqlite(file::checked(path)?) })
         }
-        if path == ":memory:" {
-            return Err(DbUrlError::Memory);
+        #[cfg(not(feature = "sqlite"))]
+        {
+            let _ = path;
+            Err(DbUrlError::UnsupportedScheme { scheme: Scheme::Sqlite })
         }
-        if path.is_empty() || path.ends_with('/') {
-            return Err(DbUrlError::EmptyPath);
-        }
-        if path.contains(char::is_control) {
-            return Err(DbUrlError::ControlCharacter);
-        }
-        Ok(Self { target: Target::Sqlite(one_leading_slash(path).into()) })
     }
 
     /// The file, if this is a SQLite database.
     #[must_use]
     pub fn sqlite_path(&self) -> Option<&Path> {
-        match &self.target {
-            Target::Sqlite(path) => Some(path),
+        match self.target {
+            #[cfg(feature = "postgres")]
+            Target::Postgres(_) => None,
+            #[cfg(feature = "sqlite")]
+            Target::Sqlite(ref path) => Some(path),
         }
     }
 
-    #[cfg(feature = "sqlite")]
+    /// The URL, stars for a password.
+    fn shown(&self) -> String {
+        match self.target {
+            #[cfg(feature = "postgres")]
+            Target::Postgres(ref server) => format!("postgres:{server}"),
+            #[cfg(feature = "sqlite")]
+            Target::Sqlite(ref path) => format!("sqlite:{}", path.display()),
+        }
+    }
+
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) const fn target(&self) -> &Target {
         &self.target
     }
@@ -179,79 +265,37 @@ impl FromStr for DbUrl {
     type Err = DbUrlError;
 
     fn from_str(text: &str) -> Result<Self, DbUrlError> {
-        let (name, rest) = text.split_once(':').ok_or(DbUrlError::NoScheme)?;
+        let (name, _) = text.split_once(':').ok_or(DbUrlError::NoScheme)?;
         let in_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
         if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.bytes().all(in_scheme) {
             return Err(DbUrlError::NoScheme);
         }
-        match Scheme::from_name(name) {
-            Some(Scheme::Sqlite) => match rest.strip_prefix("//") {
-                Some(after) => Self::sqlite(&path_of_url(after)?),
-                None => Self::sqlite(rest),
-            },
+        let target = match Scheme::from_name(name) {
+            #[cfg(feature = "postgres")]
+            Some(Scheme::Postgres) => Server::parse(behind_scheme(text)).map(Target::Postgres),
+            #[cfg(feature = "sqlite")]
+            Some(Scheme::Sqlite) => file::parse(behind_scheme(text)).map(Target::Sqlite),
             Some(scheme) => Err(DbUrlError::UnsupportedScheme { scheme }),
             None => Err(DbUrlError::UnknownScheme { scheme: name.to_owned() }),
-        }
+        };
+        target.map(|target| Self { target })
     }
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+fn behind_scheme(text: &str) -> &str {
+    text.split_once(':').map_or("", |(_, rest)| rest)
 }
 
 impl fmt::Display for DbUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.target {
-            Target::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-        }
+        f.write_str(&self.shown())
     }
 }
 
 impl fmt::Debug for DbUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DbUrl({self})")
-    }
-}
-
-/// A path that begins with two slashes means the same file with one, and with one its URL does not
-/// look as if it named a host.
-fn one_leading_slash(path: &str) -> String {
-    let tail = path.trim_start_matches('/');
-    if tail.len() == path.len() { path.to_owned() } else { format!("/{tail}") }
-}
-
-/// The path of a URL whose `sqlite://` has been taken off.
-fn path_of_url(after: &str) -> Result<String, DbUrlError> {
-    if after.is_empty() {
-        return Err(DbUrlError::EmptyPath);
-    }
-    if !after.starts_with('/') {
-        return Err(DbUrlError::Host);
-    }
-    if after.contains(['?', '#']) {
-        return Err(DbUrlError::Parameters);
-    }
-    percent_decoded(after)
-}
-
-fn percent_decoded(text: &str) -> Result<String, DbUrlError> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => {
-                let high = hex_digit(bytes.next())?;
-                let low = hex_digit(bytes.next())?;
-                high << 4 | low
-            }
-            _ => byte,
-        });
-    }
-    String::from_utf8(decoded).map_err(|_| DbUrlError::Percent)
-}
-
-fn hex_digit(byte: Option<u8>) -> Result<u8, DbUrlError> {
-    match byte {
-        Some(digit @ b'0'..=b'9') => Ok(digit - b'0'),
-        Some(digit @ b'a'..=b'f') => Ok(digit - b'a' + 10),
-        Some(digit @ b'A'..=b'F') => Ok(digit - b'A' + 10),
-        _ => Err(DbUrlError::Percent),
     }
 }
 

@@ -1,0 +1,229 @@
+//! In what the SQL of the databases differs, and the texts made with that.
+
+use crate::TableNames;
+use crate::names::VERSION_TABLE;
+use crate::schema::{COLUMNS, Kind, unique_key};
+use clusterer_node::Column;
+
+/// What differs from database to database. Names have been checked to need no escaping.
+#[derive(Debug)]
+pub(crate) struct Dialect {
+    /// What stands on both sides of a name.
+    pub(crate) quote: char,
+    pub(crate) placeholders: Placeholders,
+    pub(crate) case: Case,
+    /// Whether rows that are updated keep their place in the order in which they are returned.
+    pub(crate) keeps_order: bool,
+    /// What is created for [`Kind::Key`], with all that follows the name.
+    pub(crate) key: &'static str,
+    /// The type of a column.
+    pub(crate) declared: fn(Kind) -> &'static str,
+    /// Whether a column declared like this keeps what we write as what it is.
+    pub(crate) accepts: fn(Kind, &str) -> bool,
+    /// The types of the `version` table: of the name, of the number.
+    pub(crate) version: [&'static str; 2],
+    /// What else is to be done once the table of the nodes has been created.
+    pub(crate) finish: fn(&TableNames) -> Option<String>,
+    /// A query for the names and types of a table's columns in their order, none if there is no such
+    /// table. Its value: the table.
+    pub(crate) columns_of: &'static str,
+    /// A query for the number of unique indexes over exactly two columns and all rows. Its values:
+    /// the table, a column, the other column.
+    pub(crate) unique_over: &'static str,
+}
+
+/// How a statement refers to its values. Each is used once, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placeholders {
+    /// `$1`, `$2`, …
+    #[cfg(feature = "postgres")]
+    Dollar,
+    /// `?`
+    #[cfg(feature = "sqlite")]
+    Question,
+}
+
+/// What a name in other letters, upper for lower, means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Case {
+    /// The name in lower case, unless it is quoted.
+    #[cfg(feature = "postgres")]
+    Folded,
+    /// The same name.
+    #[cfg(feature = "sqlite")]
+    Ignored,
+}
+
+impl Dialect {
+    /// A name as the database's catalogue has it.
+    pub(crate) fn catalogued(&self, name: &str) -> String {
+        match self.case {
+            #[cfg(feature = "postgres")]
+            Case::Folded => name.to_ascii_lowercase(),
+            #[cfg(feature = "sqlite")]
+            Case::Ignored => name.to_owned(),
+        }
+    }
+
+    /// Whether a column of the catalogue is the one of this name.
+    pub(crate) fn is_called(&self, found: &str, name: &str) -> bool {
+        match self.case {
+            #[cfg(feature = "postgres")]
+            Case::Folded => found == self.catalogued(name),
+            #[cfg(feature = "sqlite")]
+            Case::Ignored => found.eq_ignore_ascii_case(name),
+        }
+    }
+
+    /// A name as SQL writes it, so that a word of SQL is one too.
+    pub(crate) fn quoted(&self, name: &str) -> String {
+        let quote = self.quote;
+        format!("{quote}{}{quote}", self.catalogued(name))
+    }
+
+    fn placeholder(&self, number: usize) -> String {
+        match self.placeholders {
+            #[cfg(feature = "postgres")]
+            Placeholders::Dollar => format!("${number}"),
+            #[cfg(feature = "sqlite")]
+            Placeholders::Question => format!("?{number}"),
+        }
+    }
+}
+
+/// The statements for tables of these names.
+pub(crate) struct Sql<'a> {
+    pub(crate) names: &'a TableNames,
+    pub(crate) dialect: &'static Dialect,
+}
+
+impl Sql<'_> {
+    /// Every row; the columns in the order of [`Column::ALL`].
+    pub(crate) fn load(&self) -> String {
+        let columns = Column::ALL.map(|column| self.column(column)).join(", ");
+        let order = if self.dialect.keeps_order {
+            String::new()
+        } else {
+            format!(" ORDER BY {}", self.column(Column::Id))
+        };
+        format!("SELECT {columns} FROM {}{order}", self.table())
+    }
+
+    /// Values: state, `no_tries`, `last_attempt`, id, 1 if an administrator's word is behind it. State
+    /// 0 is an administrator's, and replaced on the word of nobody else.
+    pub(crate) fn write_status(&self) -> String {
+        let column = |column| self.column(column);
+        let value = |number| self.dialect.placeholder(number);
+        let state = column(Column::State);
+        format!(
+            "UPDATE {} SET {state} = {}, {} = {}, {} = {} WHERE {} = {} AND ({} = 1 OR {state} <> 0)",
+            self.table(),
+            value(1),
+            column(Column::NoTries),
+            value(2),
+            column(Column::LastAttempt),
+            value(3),
+            column(Column::Id),
+            value(4),
+            value(5),
+        )
+    }
+
+    /// The id of a node. Values: its cluster, its machine.
+    pub(crate) fn id_of(&self) -> String {
+        format!("SELECT {} FROM {}", self.column(Column::Id), self.where_key())
+    }
+
+    /// Values: cluster, machine, URL, state, `failed_attempts`, duration, description.
+    pub(crate) fn insert(&self) -> String {
+        let columns = [
+            Column::ClusterId,
+            Column::MachineId,
+            Column::Url,
+            Column::State,
+            Column::FailedAttempts,
+            Column::Duration,
+            Column::Description,
+        ];
+        let values =
+            [1, 2, 3, 4, 5, 6, 7].map(|number| self.dialect.placeholder(number)).join(", ");
+        let columns = columns.map(|column| self.column(column)).join(", ");
+        format!("INSERT INTO {} ({columns}) VALUES ({values})", self.table())
+    }
+
+    /// Values: the node's cluster, its machine.
+    pub(crate) fn delete(&self) -> String {
+        format!("DELETE FROM {}", self.where_key())
+    }
+
+    /// The version of a table. Value: the table.
+    pub(crate) fn version(&self) -> String {
+        let value = self.dialect.placeholder(1);
+        let table = self.dialect.quoted(VERSION_TABLE);
+        format!("SELECT table_version FROM {table} WHERE table_name = {value}")
+    }
+
+    /// Values: the table, its version.
+    pub(crate) fn insert_version(&self) -> String {
+        let [name, number] = [1, 2].map(|number| self.dialect.placeholder(number));
+        let table = self.dialect.quoted(VERSION_TABLE);
+        format!("INSERT INTO {table} (table_name, table_version) VALUES ({name}, {number})")
+    }
+
+    /// The statements that make the table of the nodes.
+    pub(crate) fn create(&self) -> Vec<String> {
+        let columns: String = COLUMNS
+            .iter()
+            .map(|&(column, kind)| format!("    {} {},\n", self.column(column), self.defined(kind)))
+            .collect();
+        let [cluster, machine] = unique_key(self.names).map(|name| self.dialect.quoted(name));
+        let table = self.table();
+        let create =
+            format!("CREATE TABLE {table} (\n{columns}    UNIQUE ({cluster}, {machine})\n)");
+        std::iter::once(create).chain((self.dialect.finish)(self.names)).collect()
+    }
+
+    /// The statement that makes the table of the versions.
+    pub(crate) fn create_version(&self) -> String {
+        let [name, number] = self.dialect.version;
+        format!(
+            "CREATE TABLE {} (\n    table_name {name} NOT NULL,\n    \
+             table_version {number} DEFAULT 0 NOT NULL,\n    UNIQUE (table_name)\n)",
+            self.dialect.quoted(VERSION_TABLE)
+        )
+    }
+
+    /// The type and what follows it where a column is created.
+    fn defined(&self, kind: Kind) -> String {
+        let declared = (self.dialect.declared)(kind);
+        match kind {
+            Kind::Key => self.dialect.key.to_owned(),
+            Kind::Number { default: Some(value) } => format!("{declared} DEFAULT {value} NOT NULL"),
+            Kind::Number { default: None } | Kind::Text { nullable: false } => {
+                format!("{declared} NOT NULL")
+            }
+            Kind::Text { nullable: true } => format!("{declared} DEFAULT NULL"),
+            Kind::Time => format!("{declared} DEFAULT 0 NOT NULL"),
+        }
+    }
+
+    /// The table and the condition that picks a node by the first two values.
+    fn where_key(&self) -> String {
+        format!(
+            "{} WHERE {} = {} AND {} = {}",
+            self.table(),
+            self.column(Column::ClusterId),
+            self.dialect.placeholder(1),
+            self.column(Column::MachineId),
+            self.dialect.placeholder(2),
+        )
+    }
+
+    fn table(&self) -> String {
+        self.dialect.quoted(self.names.table())
+    }
+
+    fn column(&self, column: Column) -> String {
+        self.dialect.quoted(self.names.column(column))
+    }
+}

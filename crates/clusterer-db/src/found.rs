@@ -1,0 +1,90 @@
+//! What a database has, and in what that is not what it should have.
+
+use crate::dialect::Dialect;
+use crate::schema::{COLUMNS, TABLE_VERSION, unique_key};
+use crate::site::Site;
+use crate::{Finding, Severity, TableNames};
+use clusterer_node::{Cell, StoreError};
+
+/// What a database has, whatever it should have.
+pub(crate) struct Found {
+    /// Is there a table of the versions?
+    pub(crate) version_table: bool,
+    /// What it holds for the table of the nodes.
+    pub(crate) version: Option<Cell>,
+    /// The columns of the table of the nodes; empty if there is no such table.
+    pub(crate) columns: Vec<FoundColumn>,
+    /// Are cluster and machine id together unique?
+    pub(crate) unique: bool,
+}
+
+pub(crate) struct FoundColumn {
+    pub(crate) name: String,
+    pub(crate) declared: String,
+}
+
+impl Found {
+    /// Everything that is not as it should be, the worst first.
+    pub(crate) fn findings(&self, names: &TableNames, dialect: &Dialect) -> Vec<Finding> {
+        let table = || names.table().to_owned();
+        if self.columns.is_empty() {
+            return vec![Finding::MissingTable { table: table() }];
+        }
+        let mut findings = Vec::new();
+        if self.version != Some(Cell::Int(TABLE_VERSION.into())) {
+            let found = self.version.as_ref().map(shown);
+            findings.push(Finding::Version { table: table(), found });
+        }
+        for (column, kind) in COLUMNS {
+            let name = names.column(column);
+            match self.columns.iter().find(|found| dialect.is_called(&found.name, name)) {
+                None => findings.push(Finding::MissingColumn {
+                    table: table(),
+                    column: name.to_owned(),
+                    key: TableNames::key(column),
+                }),
+                Some(found) if !(dialect.accepts)(kind, &found.declared) => {
+                    findings.push(Finding::WrongType {
+                        table: table(),
+                        column: name.to_owned(),
+                        found: found.declared.clone(),
+                        want: (dialect.declared)(kind),
+                    });
+                }
+                Some(_) => {}
+            }
+        }
+        if !self.unique {
+            let columns = unique_key(names).map(ToOwned::to_owned);
+            findings.push(Finding::NoUniqueKey { table: table(), columns });
+        }
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity()));
+        findings
+    }
+
+    /// The first reason why the table cannot be used at all.
+    pub(crate) fn require(&self, site: &Site, dialect: &Dialect) -> Result<(), StoreError> {
+        let fatal = self
+            .findings(site.names(), dialect)
+            .into_iter()
+            .find(|finding| finding.severity() == Severity::Fatal);
+        let Some(finding) = fatal else { return Ok(()) };
+        let advice = match &finding {
+            Finding::MissingColumn { key, .. } => {
+                format!("set {key} to the column's name, or add the column")
+            }
+            Finding::Version { found: Some(_), .. } => {
+                "set db_url and db_table to a table of that version".to_owned()
+            }
+            _ => site.init_advice(),
+        };
+        Err(site.schema(&finding.to_string(), &advice))
+    }
+}
+
+fn shown(cell: &Cell) -> String {
+    match cell {
+        Cell::Text(text) => format!("{text:?}"),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,60 @@
+//! The SQL of PostgreSQL. Tables are looked for where its `search_path` finds them.
+
+use crate::TableNames;
+use crate::dialect::{Case, Dialect, Placeholders};
+use crate::schema::Kind;
+use clusterer_node::Column;
+
+pub(super) const DIALECT: &Dialect = &Dialect {
+    quote: '"',
+    placeholders: Placeholders::Dollar,
+    // As if they stood in SQL without quotes, which is how OpenSIPS writes them.
+    case: Case::Folded,
+    // A row that is updated moves.
+    keeps_order: false,
+    key: "SERIAL PRIMARY KEY NOT NULL",
+    declared,
+    accepts,
+    version: ["VARCHAR(32)", "INTEGER"],
+    finish: |names| Some(let_ids_cycle(names)),
+    columns_of: "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
+        WHERE attrelid = to_regclass(quote_ident($1)) AND attnum > 0 AND NOT attisdropped
+        ORDER BY attnum",
+    unique_over: "SELECT count(*) FROM pg_index AS list
+        WHERE list.indrelid = to_regclass(quote_ident($1))
+            AND list.indisunique AND list.indisvalid AND list.indpred IS NULL
+            AND list.indnkeyatts = 2 AND (
+                SELECT count(*) FROM pg_attribute
+                WHERE attrelid = list.indrelid AND attname IN ($2, $3)
+                    AND (attnum = list.indkey[0] OR attnum = list.indkey[1])
+            ) = 2",
+};
+
+const fn declared(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Key | Kind::Number { .. } => "INTEGER",
+        Kind::Text { .. } => "VARCHAR(64)",
+        Kind::Time => "BIGINT",
+    }
+}
+
+/// `declaration` is what `format_type` makes of a type.
+fn accepts(kind: Kind, declaration: &str) -> bool {
+    let word = declaration.split_once('(').map_or(declaration, |(word, _)| word);
+    match kind {
+        Kind::Key | Kind::Number { .. } | Kind::Time => {
+            matches!(word, "bigint" | "integer" | "numeric" | "smallint")
+        }
+        Kind::Text { .. } => matches!(word, "character" | "character varying" | "text"),
+    }
+}
+
+/// As OpenSIPS has it: a table that was added to two thousand million times starts over.
+fn let_ids_cycle(names: &TableNames) -> String {
+    let table = DIALECT.quoted(names.table());
+    let id = DIALECT.catalogued(names.column(Column::Id));
+    format!(
+        "DO $$ BEGIN EXECUTE 'ALTER SEQUENCE ' || pg_get_serial_sequence('{table}', '{id}') || \
+         ' MAXVALUE 2147483647 CYCLE'; END $$"
+    )
+}

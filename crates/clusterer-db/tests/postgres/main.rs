@@ -1,0 +1,9 @@
+//! The PostgreSQL backend, through the crate's public API, on the server that the environment variable
+//! `CLUSTERER_TEST_POSTGRES` leads to. `cargo xtask test` starts one.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+#[path = "../conformance/mod.rs"]
+mod conformance;
+mod fixture;
+
+conformance::conformance!(fixture::Fixture::with, fixture::server_is_there);
