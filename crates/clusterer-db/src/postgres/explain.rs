@@ -112,3 +112,58 @@ fn shortened(text: &str) -> String {
 fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DbUrl, Options};
+
+    /// What this code, with a word of the server, is taken for.
+    fn explained(code: &str) -> String {
+        let url: DbUrl = "postgres://u:SECRET@h/d".parse().unwrap();
+        let crate::url::Target::Postgres(server) = url.target() else { panic!("{url}") };
+        let postgres = Postgres::new(&url, server, &Options::default());
+        let text = match postgres.explain_answer(&SqlState::from_code(code), "SAID") {
+            StoreError::Refused(text) => format!("refused: {text}"),
+            StoreError::Schema(text) => format!("schema: {text}"),
+            StoreError::Unavailable(text) => format!("unavailable: {text}"),
+            other => panic!("{other:?}"),
+        };
+        text.replace("postgres://u:***@h/d: ", "")
+    }
+
+    #[test]
+    fn each_code_has_its_kind() {
+        assert_eq!(explained("53100"), "refused: the disk of the server is full: SAID");
+        assert_eq!(explained("XX001"), "refused: the database is damaged: SAID");
+        assert_eq!(explained("XX000"), "refused: SAID");
+        assert_eq!(explained("57P04"), "refused: SAID");
+        assert_eq!(explained("23505"), "refused: SAID");
+        assert_eq!(explained("42P01"), "schema: SAID: the table has changed meanwhile");
+        assert_eq!(
+            explained("55P03"),
+            "unavailable: somebody else holds the lock, for longer than 5s"
+        );
+        assert_eq!(explained("57014"), "unavailable: SAID (a statement may take 10s)");
+        assert!(explained("25006").starts_with("refused: the database is read-only"));
+        assert!(explained("28000").starts_with("refused: SAID (pg_hba.conf"));
+    }
+
+    /// Serialization failures and deadlocks; connections; memory and connections of the server; ended
+    /// by its operator, starting up; input and output.
+    #[test]
+    fn what_passes_is_worth_another_try() {
+        for code in [
+            "40001", "40P01", "08000", "08006", "53200", "53300", "53400", "57P01", "57P02",
+            "57P03", "57P05", "25P03", "58030",
+        ] {
+            assert_eq!(explained(code), "unavailable: SAID", "{code}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_says_is_one_short_line() {
+        assert_eq!(shortened("a\nb\u{1b}[2J "), "a b [2J");
+        assert_eq!(shortened(&"x".repeat(10_000)).len(), LONGEST_MESSAGE);
+    }
+}

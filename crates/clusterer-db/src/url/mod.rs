@@ -352,19 +352,21 @@ mod tests {
     }
 
     #[test]
+    #[cfg(not(feature = "postgres"))]
     fn an_unsupported_database_is_told_what_is_supported() {
         let error = |text: &str| text.parse::<DbUrl>().unwrap_err().to_string();
         assert_eq!(
             error("postgres://opensips:secret@db/opensips"),
             "this build has no support for PostgreSQL (this build works with sqlite:PATH)"
         );
-        assert_eq!(
-            error("mysql://opensips:opensipsrw@localhost/opensips"),
-            "this build has no support for MySQL (this build works with sqlite:PATH)"
-        );
-        assert_eq!(
-            error("oracle://scott:tiger@db"),
-            "unknown kind of database (this build works with sqlite:PATH)"
+    }
+
+    #[test]
+    fn an_unknown_database_is_told_what_is_known() {
+        let error = "oracle://scott:tiger@db".parse::<DbUrl>().unwrap_err().to_string();
+        assert!(
+            error.starts_with("unknown kind of database (this build works with sqlite:PATH"),
+            "{error}"
         );
     }
 
@@ -376,12 +378,14 @@ mod tests {
                 "[a-z]{1,8}",
             ],
             user in "[a-z]{0,8}",
-            password in "PASSWORD[!-~]{0,12}",
+            password in "hunter2[!-~]{0,12}",
             rest in "(@[a-z]{1,9}(:[0-9]{1,5})?(/[a-z]{0,9})?)?",
         ) {
-            let error = format!("{scheme}://{user}:{password}{rest}").parse::<DbUrl>().unwrap_err();
-            let shown = format!("{error} {error:?}");
-            prop_assert!(!shown.contains("PASSWORD"), "{}", shown);
+            let shown = match format!("{scheme}://{user}:{password}{rest}").parse::<DbUrl>() {
+                Ok(url) => format!("{url} {url:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            prop_assert!(!shown.contains("hunter2"), "{}", shown);
         }
 
         #[test]

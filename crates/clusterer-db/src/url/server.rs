@@ -272,3 +272,6 @@ impl fmt::Debug for Password {
         f.write_str("***")
     }
 }
+
+#[cfg(all(test, feature = "postgres"))]
+mod tests;

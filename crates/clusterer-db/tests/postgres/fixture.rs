@@ -30,7 +30,7 @@ macro_rules! needs_server {
 pub(crate) use needs_server;
 
 /// Reports that `test` cannot run here. The caller returns.
-fn skip(test: &str, reason: &str) {
+pub(crate) fn skip(test: &str, reason: &str) {
     use std::io::Write as _;
 
     let line = format!("SKIPPED: {test}: {reason}\n");
@@ -43,6 +43,7 @@ fn skip(test: &str, reason: &str) {
 }
 
 /// A database, dropped at the end with all that is connected to it.
+#[derive(Debug)]
 pub(crate) struct Fixture {
     pub(crate) name: String,
     /// A user that is not a superuser, if the test asked for one.
@@ -124,6 +125,18 @@ impl Fixture {
         url.parse().unwrap()
     }
 
+    /// Another database of the server.
+    pub(crate) fn url_of(&self, database: &str) -> DbUrl {
+        format!("{}/{database}", base().rsplit_once('/').unwrap().0).parse().unwrap()
+    }
+
+    /// The superuser's name and password, as they stand in a URL.
+    pub(crate) fn userinfo(&self) -> String {
+        let base = base();
+        let behind_scheme = base.split_once("//").unwrap().1;
+        behind_scheme.split_once('@').unwrap().0.to_owned()
+    }
+
     pub(crate) fn admin(&self) -> Admin {
         Admin::new(&self.url(), &self.options)
     }
@@ -139,14 +152,12 @@ impl Fixture {
 
     /// A text without the parts that differ from run to run.
     pub(crate) fn plain(&self, text: &impl ToString) -> String {
-        let text = text.to_string();
+        let text = text.to_string().replace(&self.url().to_string(), "URL");
         let text = match &self.user {
             Some(user) => text.replace(user, "USER"),
             None => text,
         };
-        text.replace(&self.url().to_string(), "URL")
-            .replace(&address(), "HOST")
-            .replace(&self.name, "NAME")
+        text.replace(&address(), "HOST").replace(&self.name, "NAME")
     }
 
     /// What another process would use, with every right.

@@ -2,8 +2,15 @@
 //! `CLUSTERER_TEST_POSTGRES` leads to. `cargo xtask test` starts one.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod admin;
 #[path = "../conformance/mod.rs"]
 mod conformance;
+mod errors;
 mod fixture;
+mod malformed;
+mod reaching;
+mod schema;
+mod store;
+mod tls;
 
 conformance::conformance!(fixture::Fixture::with, fixture::server_is_there);
