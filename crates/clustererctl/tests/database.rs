@@ -224,19 +224,19 @@ fn a_wrong_url_is_told_without_its_password() {
     check(
         "oracle://scott:tiger@db/x",
         expect![[r#"
-            clustererctl: --db-url: unknown kind of database (this build works with sqlite:PATH)
+            clustererctl: --db-url: unknown kind of database (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE)
         "#]],
     );
     check(
-        "postgres://opensips:opensipsrw@db/opensips",
+        "postgres://opensips:opensips@rw@db/opensips",
         expect![[r#"
-            clustererctl: --db-url: this build has no support for PostgreSQL (this build works with sqlite:PATH)
+            clustererctl: --db-url: an @, /, ? or # in a user name or a password is written with a percent sign (%40, %2F, %3F, %23)
         "#]],
     );
     check(
         "/var/lib/cluster.db",
         expect![[r#"
-            clustererctl: --db-url: no database URL (this build works with sqlite:PATH)
+            clustererctl: --db-url: no database URL (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE)
         "#]],
     );
     check(

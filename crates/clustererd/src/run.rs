@@ -196,16 +196,30 @@ fn server_id(config: &Clusterer) -> Result<MachineId, Failure> {
 
 async fn open_store(config: &Clusterer) -> Result<Arc<dyn NodeStore>, Failure> {
     let patience = config.db_connect_timeout.value;
-    let options = Options::default().names(config.names.clone()).lock_timeout(patience / 2);
+    // What the store says after its own patience is clearer than that ours is at an end.
+    let options = Options::default()
+        .names(config.names.clone())
+        .lock_timeout(patience / 2)
+        .query_timeout(patience * 3 / 4);
     let give_up = Instant::now() + patience;
+    let mut last = None;
     loop {
-        match clusterer_db::open(&config.db_url.value, &options).await {
-            Ok(store) => return Ok(store.into()),
-            Err(error @ StoreError::Unavailable(_)) if Instant::now() + RETRY < give_up => {
+        let opening = clusterer_db::open(&config.db_url.value, &options);
+        match tokio::time::timeout_at(give_up.into(), opening).await {
+            Ok(Ok(store)) => return Ok(store.into()),
+            Ok(Err(error @ StoreError::Unavailable(_))) if Instant::now() + RETRY < give_up => {
                 tracing::warn!(%error, "the database cannot be opened yet; trying again");
+                last = Some(error);
                 tokio::time::sleep(RETRY).await;
             }
-            Err(error) => return Err(config.db_url.error(error).into()),
+            Ok(Err(error)) => return Err(config.db_url.error(error).into()),
+            Err(_) => {
+                let error = last.unwrap_or_else(|| {
+                    let url = &config.db_url.value;
+                    StoreError::Unavailable(format!("{url}: no answer within {patience:?}"))
+                });
+                return Err(config.db_url.error(error).into());
+            }
         }
     }
 }

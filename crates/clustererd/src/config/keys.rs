@@ -98,9 +98,14 @@ const PERIODS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::
 
 pub(crate) static DB_URL: Key<Parsed<DbUrl>> = Key {
     path: "clusterer.db_url",
-    kind: Parsed::required("\"sqlite:PATH\""),
+    kind: Parsed::required("\"sqlite:PATH\" or \"postgres://USER:PASSWORD@HOST/DATABASE\""),
     meaning: "The database with the provisioned nodes: `sqlite:PATH`, relative to the working \
-              directory, or `sqlite:///ABSOLUTE`.",
+              directory, or `sqlite:///ABSOLUTE`; `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, where \
+              `@`, `/`, `?`, `#` and `%` in a name or a password are written `%40`, `%2F`, `%3F`, `%23` \
+              and `%25`, and a host may be the directory of a Unix socket: `%2Frun%2Fpostgresql`. \
+              Behind that, `?sslmode=disable`, `require` (encrypted) or `verify-full` (encrypted, \
+              certificate checked, by the authorities in the file `&sslrootcert=FILE` or those of the \
+              system; the default but for hosts on this machine).",
 };
 
 pub(crate) static DB_TABLE: Key<Parsed<SqlName>> = Key {
