@@ -2,8 +2,8 @@
 //!
 //! [`open`] makes a [`NodeStore`](clusterer_node::NodeStore) of a [`DbUrl`]: it loads the rows and
 //! writes back the states that changed. [`Admin`] creates the tables, adds and removes nodes and
-//! finds what is wrong with them. Each kind of database is a cargo feature: `sqlite` (default) so
-//! far. Without any, only names and URLs are left.
+//! finds what is wrong with them. Each kind of database is a cargo feature: `sqlite` (default) and
+//! `postgres`. Without any, only names and URLs are left.
 //!
 //! ```
 //! # #[cfg(feature = "sqlite")]
@@ -29,21 +29,25 @@
 //! ```
 //!
 //! # Threads
-//! A SQLite store has one thread, `clusterer-db`, which alone touches the file. The futures only wait
-//! for its answer: they may be polled on any thread, by any runtime, and never block. Dropping one
-//! whose turn has not come cancels it; one that is being done is done to its end. Dropping the store
-//! ends the thread without waiting for it. The methods of [`Admin`] block.
+//! A store has one thread, `clusterer-db`, which alone touches the database; where that is a server, a
+//! runtime of its own is there too. The futures only wait for its answer: they may be polled on any
+//! thread, by any runtime, and never block. Dropping one whose turn has not come cancels it; one that
+//! is being done is done to its end. Dropping the store ends the thread without waiting for it. The
+//! methods of [`Admin`] block, inside a runtime too.
 //!
 //! # Errors
 //! A wrong value in a row is no error: it is loaded as it is, and whoever reads the row
 //! ([`Row::parse`](clusterer_node::Row::parse)) names it. A table, a column or a version that is not
 //! right is [`StoreError::Schema`](clusterer_node::StoreError::Schema), which says what to do. A lock
-//! that somebody else holds is `Unavailable`: worth another try. After an error nothing was written.
-//! No error, and no [`Debug`](std::fmt::Debug) text, holds a password.
+//! that somebody else holds, or a server that does not answer in time, is `Unavailable`: worth another
+//! try, on a new connection. After an error nothing was written, save that a server that falls silent
+//! while it commits may have done it: writing the same once more does no harm. No error, and no
+//! [`Debug`](std::fmt::Debug) text, holds a password.
 //!
 //! # What it refuses to do
-//! Create a file or a table unless asked to by [`Admin::init`]; replace a state 0 that an
-//! administrator wrote; resolve host names; retry (it says what is worth it); decide who is reachable.
+//! Create a file or a table unless asked to by [`Admin::init`], or a server's database at all; replace
+//! a state 0 that an administrator wrote; resolve the nodes' names; retry (it says what is worth it);
+//! decide who is reachable.
 
 #![forbid(unsafe_code)]
 
