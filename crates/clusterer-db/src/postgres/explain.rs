@@ -116,13 +116,21 @@ fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::url::{Host, Server, Tls};
     use crate::{DbUrl, Options};
 
     /// What this code, with a word of the server, is taken for.
     fn explained(code: &str) -> String {
         let url: DbUrl = "postgres://u:SECRET@h/d".parse().unwrap();
-        let crate::url::Target::Postgres(server) = url.target() else { panic!("{url}") };
-        let postgres = Postgres::new(&url, server, &Options::default());
+        let server = Server {
+            user: "u".to_owned(),
+            password: None,
+            host: Host::Tcp("h".to_owned()),
+            port: None,
+            database: "d".to_owned(),
+            tls: Tls::Disable,
+        };
+        let postgres = Postgres::new(&url, &server, &Options::default());
         let text = match postgres.explain_answer(&SqlState::from_code(code), "SAID") {
             StoreError::Refused(text) => format!("refused: {text}"),
             StoreError::Schema(text) => format!("schema: {text}"),

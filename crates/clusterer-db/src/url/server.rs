@@ -273,5 +273,5 @@ impl fmt::Debug for Password {
     }
 }
 
-#[cfg(all(test, feature = "postgres"))]
+#[cfg(test)]
 mod tests;

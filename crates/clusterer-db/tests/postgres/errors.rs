@@ -12,7 +12,7 @@ fn probing() -> [clusterer_node::Change; 1] {
 #[test]
 fn whoever_may_only_read_can_load_and_not_flush() {
     needs_server!(whoever_may_only_read_can_load_and_not_flush);
-    let fixture = Fixture::with(&[node(1)]).as_nobody();
+    let fixture = Fixture::with(&[node(1)]).for_nobody();
     let error = fixture.open_error();
     assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
     assert_eq!(

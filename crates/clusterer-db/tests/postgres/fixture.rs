@@ -106,7 +106,7 @@ impl Fixture {
     }
 
     /// The same database, for a user who may do nothing yet.
-    pub(crate) fn as_nobody(mut self) -> Self {
+    pub(crate) fn for_nobody(mut self) -> Self {
         let user = format!("{}_user", self.name);
         self.sql(&format!("CREATE ROLE {user} LOGIN PASSWORD 'nobody'"));
         self.user = Some(user);

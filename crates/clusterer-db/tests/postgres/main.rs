@@ -1,6 +1,7 @@
 //! The PostgreSQL backend, through the crate's public API, on the server that the environment variable
 //! `CLUSTERER_TEST_POSTGRES` leads to. `cargo xtask test` starts one.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::print_stderr)]
 
 mod admin;
 #[path = "../conformance/mod.rs"]

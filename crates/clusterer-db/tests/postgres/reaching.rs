@@ -18,7 +18,7 @@ fn unavailable(error: &StoreError) {
 #[test]
 fn a_wrong_password_is_refused() {
     needs_server!(a_wrong_password_is_refused);
-    let fixture = Fixture::new().as_nobody();
+    let fixture = Fixture::new().for_nobody();
     let at = format!("{}/{}", address(), fixture.name);
     let user = fixture.user();
     for (url, expected) in [
@@ -106,7 +106,7 @@ fn a_server_that_hangs_is_given_up_on() {
 #[test]
 fn too_many_connections_are_worth_another_try() {
     needs_server!(too_many_connections_are_worth_another_try);
-    let fixture = Fixture::new().as_nobody();
+    let fixture = Fixture::new().for_nobody();
     fixture.sql(&format!("ALTER ROLE {} CONNECTION LIMIT 0", fixture.user()));
     let error = fixture.open_error();
     unavailable(&error);
