@@ -14,7 +14,7 @@ const VARIABLE: &str = "CLUSTERER_TEST_POSTGRES";
 pub(crate) fn server_is_there(test: &str) -> bool {
     let is_there = std::env::var_os(VARIABLE).is_some();
     if !is_there {
-        skip(test, "CLUSTERER_TEST_POSTGRES is not set");
+        skip(test, "CLUSTERER_TEST_POSTGRES is not set: `cargo xtask test` starts PostgreSQL");
     }
     is_there
 }
