@@ -14,7 +14,7 @@ use clusterer_node::{
 use clusterer_registry::{ClusterModule, Registration};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -27,16 +27,10 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// Queries look at the last published [`View`] and never wait. Changes go to the control thread and are
 /// visible in the view when they return. The node ends with [`Cluster::shutdown`], or, without anybody
 /// waiting for it and without sending what is queued, when its last handle is dropped: also inside a
-/// module's callback. Whatever the node itself owns, such as a module, keeps a [`WeakCluster`] instead.
+/// module's callback. Whatever the node itself owns, such as a module, keeps a [`WeakCluster`](crate::WeakCluster) instead.
 #[derive(Clone)]
 pub struct Cluster {
     pub(crate) inner: Arc<Inner>,
-}
-
-/// A handle that does not keep the node running: see [`Cluster::downgrade`].
-#[derive(Clone)]
-pub struct WeakCluster {
-    inner: Weak<Inner>,
 }
 
 pub(crate) struct Inner {
@@ -73,54 +67,6 @@ impl Cluster {
         let running = Mutex::new(Some(Running { net, thread }));
         let desks = Arc::new(Desks::new(shared.clock.clone()));
         Self { inner: Arc::new(Inner { shared, desks, running }) }
-    }
-
-    /// A handle for what the node itself keeps: a module, or a task that is to end with the node. A module
-    /// that held a [`Cluster`] would keep the node alive, which keeps the module alive, and neither would
-    /// ever end.
-    ///
-    /// ```
-    /// # use clusterer::{
-    /// #     Cluster, ClusterId, ClusterModule, MachineId, Malformed, MemoryStore, ModuleEvent, Packet,
-    /// #     PacketContext, Protocol, Registration, WeakCluster,
-    /// # };
-    /// # use std::{sync::Arc, time::Duration};
-    /// /// Sends back what it gets.
-    /// struct Echo {
-    ///     node: WeakCluster,
-    /// }
-    ///
-    /// impl ClusterModule for Echo {
-    ///     fn on_packet(&self, from: &PacketContext, packet: &Packet<'_>) -> Result<(), Malformed> {
-    ///         let text = packet.body().str()?;
-    ///         if let (Some(node), Some(cluster)) = (self.node.upgrade(), from.cluster) {
-    ///             // Whom it does not reach is told by the report.
-    ///             let _ = node.send_to(cluster, Protocol::Bin, "heard", 0, |packet| {
-    ///                 packet.str(text);
-    ///             });
-    ///         }
-    ///         Ok(())
-    ///     }
-    ///
-    ///     fn on_event(&self, _: ModuleEvent) {}
-    /// }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let cluster = ClusterId::new(1).unwrap();
-    /// # let store = Arc::new(MemoryStore::default());
-    /// # let node = Cluster::builder(MachineId::new(1).unwrap(), store).start().await?;
-    /// let echo = Arc::new(Echo { node: node.downgrade() });
-    /// let weak = node.downgrade();
-    /// node.register_module(Registration::new("echo", cluster, Duration::from_secs(5)), echo).await?;
-    /// drop(node);
-    /// assert!(weak.upgrade().is_none());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn downgrade(&self) -> WeakCluster {
-        WeakCluster { inner: Arc::downgrade(&self.inner) }
     }
 
     /// This machine's id: the manual's `server_id`.
@@ -240,7 +186,7 @@ impl Cluster {
     /// is named in a warning, at most once a second. All are measured
     /// ([`CALLBACK_SECONDS`](crate::CALLBACK_SECONDS)), by the recorder that is installed now. A panic ends the call only, and is counted.
     ///
-    /// It must not hold a [`Cluster`] of this node, or neither ever ends: give it a [`WeakCluster`]
+    /// It must not hold a [`Cluster`] of this node, or neither ever ends: give it a [`WeakCluster`](crate::WeakCluster)
     /// ([`Cluster::downgrade`]).
     ///
     /// [`ModuleEvent::TemporarilyDisabled`]: clusterer_registry::ModuleEvent::TemporarilyDisabled
@@ -492,22 +438,5 @@ impl Cluster {
 impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster").field("own", &self.inner.shared.own).finish_non_exhaustive()
-    }
-}
-
-impl WeakCluster {
-    /// A handle to the node; `None` once the last one has been dropped. A node that has been shut down,
-    /// and still has a handle, answers every call with that.
-    ///
-    /// To be dropped soon: it keeps the node running meanwhile.
-    #[must_use]
-    pub fn upgrade(&self) -> Option<Cluster> {
-        self.inner.upgrade().map(|inner| Cluster { inner })
-    }
-}
-
-impl fmt::Debug for WeakCluster {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WeakCluster").finish_non_exhaustive()
     }
 }

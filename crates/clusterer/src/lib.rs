@@ -82,10 +82,11 @@ mod send;
 mod store;
 mod subscription;
 mod tally;
+mod weak;
 
 pub use builder::{Builder, TransportMaker};
 pub use clock::{Clock, SystemClock};
-pub use cluster::{Cluster, WeakCluster};
+pub use cluster::Cluster;
 pub use error::{
     RegisterModuleError, ReloadError, ReloadReport, SendReport, SendToError, SetStateError,
     SkipReason, StartError, Stopped,
@@ -95,6 +96,7 @@ pub use memory::MemoryStore;
 pub use metric::describe_metrics;
 pub use subscription::{Lagged, Subscription};
 pub use tally::{CALLBACK_BUCKETS, CALLBACK_SECONDS};
+pub use weak::WeakCluster;
 
 pub use clusterer_bin::{Dialect, FieldError, Packet, PacketWriter, Reader};
 pub use clusterer_core::{Cause, ClusterView, NodeView, StatusError, Transition, View};
