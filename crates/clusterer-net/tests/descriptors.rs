@@ -8,9 +8,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 struct Count(Mutex<Sender<()>>);
 
@@ -46,8 +47,9 @@ fn a_listener_rests_while_descriptors_are_short_and_then_goes_on() {
         Net::bind(Config::new(vec![ListenerConfig { address, dialect: Dialect::V22 }])).unwrap();
     let peer = bound.local_addresses().remove(0);
     let (sender, arrived) = channel();
-    let begin = Instant::now();
-    let clock = Arc::new(move || Moment::ZERO.after(begin.elapsed()));
+    let millis = Arc::new(AtomicU64::new(0));
+    let shown = Arc::clone(&millis);
+    let clock = Arc::new(move || Moment::from_millis(shown.load(Ordering::SeqCst)));
     let net = bound.start(clock, Arc::new(Count(Mutex::new(sender)))).unwrap();
 
     let origin = Origin { sender: 1, cluster: 1 };
@@ -71,6 +73,17 @@ fn a_listener_rests_while_descriptors_are_short_and_then_goes_on() {
     drop(fillers);
     let nanos = used() - before;
     assert!(nanos < 30_000_000, "{nanos} ns of CPU while nothing could be accepted");
+
+    // Each packet is taken in a turn of its own: enough of them to listen, to accept and to read.
+    millis.store(499, Ordering::SeqCst);
+    for _ in 0..5 {
+        first.write_all(&packet).unwrap();
+        arrives(&arrived);
+    }
+    assert!(arrived.try_recv().is_err(), "accepted before the listener's rest is over");
+    millis.store(500, Ordering::SeqCst);
+    first.write_all(&packet).unwrap();
+    arrives(&arrived);
     arrives(&arrived);
     net.shutdown(Duration::ZERO);
 }

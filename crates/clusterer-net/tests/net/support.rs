@@ -136,11 +136,15 @@ impl Node {
     }
 
     pub(crate) fn with(config: Config) -> Self {
+        Self::on_clock(config, clock())
+    }
+
+    pub(crate) fn on_clock(config: Config, clock: Clock) -> Self {
         let bound = Net::bind(config).unwrap();
         let figures = Figures::default();
         let seen = Arc::new(Recorder::default());
         let ingress = Arc::clone(&seen);
-        let net = metrics::with_local_recorder(&figures, || bound.start(clock(), ingress)).unwrap();
+        let net = metrics::with_local_recorder(&figures, || bound.start(clock, ingress)).unwrap();
         Self { handle: net.handle(), net: Some(net), seen, figures, dialled: AtomicU32::new(0) }
     }
 
