@@ -53,6 +53,24 @@ fn a_refused_connect_is_tried_again_at_once_then_every_interval_until_disabled()
 }
 
 #[test]
+fn a_probing_peer_is_tried_once_an_interval_until_it_answers() {
+    let mut bench = Bench::empty();
+    let patient = Target { duration: Duration::ZERO, ..target(1, 2, 20) };
+    bench.load(vec![(patient, up())]);
+    bench.refuse();
+    bench.refuse();
+    bench.take();
+    for tries in 3..10 {
+        bench.pass(999);
+        bench.check("");
+        bench.pass(1);
+        bench.check("dial");
+        bench.refuse();
+        bench.check(&format!("2->2 Probing tries {tries} (refused)"));
+    }
+}
+
+#[test]
 fn with_one_failure_allowed_the_first_disables() {
     let mut bench = Bench::new(0);
     bench.take();
@@ -66,6 +84,18 @@ fn a_connect_fails_at_the_timeout_and_not_before() {
     let mut bench = Bench::new(3);
     bench.take();
     bench.pass(499);
+    bench.check("");
+    bench.pass(1);
+    bench.check("hangup, 1->2 Probing tries 1 (timed_out), dial");
+}
+
+#[test]
+fn a_timeout_above_the_interval_counts_as_the_interval() {
+    let settings = Settings { ping_timeout: Duration::from_millis(1_001), ..Settings::default() };
+    let mut bench = Bench { prober: Prober::new(settings, 0), ..Bench::empty() };
+    bench.load(vec![(target(1, 2, 3), up())]);
+    bench.take();
+    bench.pass(999);
     bench.check("");
     bench.pass(1);
     bench.check("hangup, 1->2 Probing tries 1 (timed_out), dial");
@@ -182,6 +212,21 @@ fn a_peer_that_keeps_closing_is_dialled_once_an_interval() {
 }
 
 #[test]
+fn a_connection_closed_in_order_is_dialled_again_at_once_an_interval_after_the_last_time() {
+    for (wait, at_once) in [(999, ""), (1_000, "dial")] {
+        let mut bench = Bench::answering(3);
+        bench.event(LinkEvent::Closed);
+        bench.event(LinkEvent::Connected);
+        bench.pass(wait);
+        bench.take();
+        bench.event(LinkEvent::Closed);
+        bench.check(at_once);
+        bench.pass(1_000 - wait);
+        assert_eq!(bench.prober.link_state(bench.link()), Some(LinkState::Dialling));
+    }
+}
+
+#[test]
 fn a_process_that_is_replaced_by_one_that_never_answers_stays_up() {
     let mut bench = Bench::answering(3);
     bench.event(LinkEvent::Closed);
@@ -203,6 +248,31 @@ fn a_stall_of_our_own_fails_nobody_and_pings_go_on() {
     bench.check("");
     bench.pass(1);
     bench.check("1->2 Probing tries 1 (no_pong), ping");
+}
+
+#[test]
+fn a_deadline_missed_by_the_tolerance_is_judged_and_by_more_forgiven() {
+    let judged = "1->2 Probing tries 1 (no_pong), ping";
+    for (late, expected) in [(100, judged), (101, "ping")] {
+        let mut bench = Bench::answering(3);
+        bench.pass(1_000);
+        bench.take();
+        bench.set_clock(Moment::from_millis(1_500 + late));
+        bench.prober.tick(bench.now, &mut bench.actions);
+        bench.check(expected);
+    }
+}
+
+#[test]
+fn a_connect_gets_its_whole_time_again_after_a_stall() {
+    let mut bench = Bench::new(3);
+    bench.take();
+    bench.set_clock(Moment::from_millis(601));
+    bench.prober.tick(bench.now, &mut bench.actions);
+    bench.pass(499);
+    bench.check("");
+    bench.pass(1);
+    bench.check("hangup, 1->2 Probing tries 1 (timed_out), dial");
 }
 
 #[test]
@@ -254,6 +324,49 @@ fn a_peer_that_answers_and_resets_is_tried_again_at_once_only_once_an_interval()
     bench.check("");
     bench.pass(1);
     bench.check("dial");
+}
+
+#[test]
+fn a_failure_is_followed_by_an_attempt_at_once_an_interval_after_the_last_time() {
+    let reset = LinkEvent::Failed(LinkFailure::Reset);
+    for (wait, attempt) in [(999, ""), (1_000, ", dial")] {
+        let mut bench = Bench::answering(3);
+        bench.event(reset);
+        bench.event(LinkEvent::Connected);
+        bench.pong();
+        bench.pass(wait);
+        bench.take();
+        bench.event(reset);
+        bench.check(&format!("1->2 Probing tries 1 (reset){attempt}"));
+    }
+}
+
+#[test]
+fn an_event_that_does_not_fit_the_connection_changes_nothing() {
+    let failed = LinkEvent::Failed(LinkFailure::Reset);
+    let nothing = |bench: &mut Bench, event| {
+        bench.take();
+        bench.event(event);
+        bench.check("");
+    };
+    let mut bench = Bench::new(5);
+    nothing(&mut bench, LinkEvent::Closed);
+    bench.pass(500);
+    bench.check("hangup, 1->2 Probing tries 1 (timed_out), dial");
+
+    bench.refuse();
+    assert_eq!(bench.prober.link_state(bench.link()), Some(LinkState::Idle));
+    for event in [LinkEvent::Closed, LinkEvent::Connected, failed] {
+        nothing(&mut bench, event);
+    }
+    bench.pass(1_000);
+    bench.check("dial");
+
+    let mut bench = Bench::answering(3);
+    bench.pass(1_000);
+    nothing(&mut bench, LinkEvent::Connected);
+    bench.pass(500);
+    bench.check("1->2 Probing tries 1 (no_pong), ping");
 }
 
 #[test]

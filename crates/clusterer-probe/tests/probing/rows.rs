@@ -22,6 +22,29 @@ fn a_reload_keeps_connections_and_takes_states_from_the_database() {
 }
 
 #[test]
+fn a_node_that_a_reload_puts_up_is_dialled_at_once_and_one_that_stays_probing_in_its_turn() {
+    let waiting = || {
+        let mut bench = Bench::new(5);
+        bench.refuse();
+        bench.refuse();
+        bench.pass(300);
+        bench.take();
+        bench
+    };
+    let mut bench = waiting();
+    bench.load(vec![(target(1, 2, 5), up())]);
+    bench.check("2->1 Up tries 0 (reload), dial");
+
+    let mut bench = waiting();
+    bench.load(vec![(target(1, 2, 5), status(State::Probing, 1, START))]);
+    bench.check("2->2 Probing tries 1 (reload)");
+    bench.pass(699);
+    bench.check("");
+    bench.pass(1);
+    bench.check("dial");
+}
+
+#[test]
 fn a_moved_peer_gets_a_link_of_its_own() {
     let mut bench = Bench::answering(3);
     let moved = Target { address: Some("127.0.0.9:5566".parse().unwrap()), ..target(1, 2, 3) };
@@ -90,8 +113,11 @@ fn an_administrator_decides() {
     let administer = |bench: &mut Bench, admin| {
         bench.prober.administer(bench.now, node(1, 2), admin, &mut bench.actions).unwrap();
     };
+    administer(&mut bench, AdminState::Enabled);
+    bench.check("");
     administer(&mut bench, AdminState::Down);
     bench.check("1->0 Up tries 0 (administrator), hangup");
+    assert_eq!(bench.prober.deadline(), None, "nothing is due of a node that is down");
     bench.event(LinkEvent::Failed(LinkFailure::Reset));
     bench.check("");
     administer(&mut bench, AdminState::Enabled);
@@ -101,6 +127,36 @@ fn an_administrator_decides() {
     bench.take();
     administer(&mut bench, AdminState::Enabled);
     bench.check("2->1 Up tries 0 (administrator), dial");
+}
+
+#[test]
+fn a_node_that_is_put_up_with_a_ping_in_flight_gets_no_second_one() {
+    let mut bench = Bench::answering(3);
+    bench.pass(1_500);
+    bench.take();
+    bench
+        .prober
+        .administer(bench.now, node(1, 2), AdminState::Enabled, &mut bench.actions)
+        .unwrap();
+    bench.check("2->1 Up tries 0 (administrator)");
+    bench.pass(499);
+    bench.check("");
+    bench.pass(1);
+    bench.check("1->2 Probing tries 1 (no_pong)");
+}
+
+#[test]
+fn a_failure_that_is_reported_of_a_probing_node_hastens_nothing() {
+    let mut bench = Bench::new(5);
+    bench.refuse();
+    bench.refuse();
+    bench.take();
+    bench.prober.report_failure(bench.now, node(1, 2), &mut bench.actions).unwrap();
+    bench.check("2->2 Probing tries 3 (reported)");
+    bench.pass(999);
+    bench.check("");
+    bench.pass(1);
+    bench.check("dial");
 }
 
 #[test]

@@ -1,118 +1,14 @@
 //! The pieces of a node together: table, probing, modules, persistence, view.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
+use crate::bench::{Bench, Nobody, ip, machine, node, row, rows, table};
 use clusterer_bin::{Dialect, Packet};
-use clusterer_core::{Action, Admission, Core, Input, Settings, StatusError, View, ping, pong};
+use clusterer_core::{Action, Admission, Core, Input, Settings, StatusError, ping, pong};
 use clusterer_node::{
-    AdminState, Attempt, Cell, Change, ClusterId, Flushed, LinkEvent, LinkFailure, MachineId,
-    Moment, NodeKey, Now, Protocol, RawRow, ResolvedRow, Row, State, Table, UnixTime,
+    AdminState, Cell, Change, ClusterId, Flushed, LinkEvent, Moment, Now, Protocol, RawRow, State,
 };
-use clusterer_registry::{
-    ClusterModule, Malformed, ModuleEvent, PacketContext, Registration, Verdict,
-};
-use std::net::{IpAddr, SocketAddr};
+use clusterer_registry::{Registration, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
-
-fn machine(id: i32) -> MachineId {
-    MachineId::new(id).unwrap()
-}
-
-fn node(id: i32) -> NodeKey {
-    NodeKey { cluster: ClusterId::new(1).unwrap(), machine: machine(id) }
-}
-
-fn ip(last: i32) -> IpAddr {
-    format!("127.0.0.{last}").parse().unwrap()
-}
-
-fn row(machine: i32, url: &str, state: i32) -> RawRow {
-    RawRow {
-        id: Cell::Int((100 + machine).into()),
-        cluster_id: Cell::Int(1),
-        machine_id: Cell::Int(machine.into()),
-        url: Cell::Text(url.into()),
-        state: Cell::Int(state.into()),
-        ..RawRow::default()
-    }
-}
-
-fn table(rows: &[RawRow]) -> Table {
-    let resolve = |raw: &RawRow| {
-        let row = Row::parse(raw, UnixTime::from_secs(1_000)).unwrap().row;
-        let host: IpAddr = row.url.host().to_string().trim_matches(['[', ']']).parse().unwrap();
-        let address = SocketAddr::new(host, row.url.port());
-        ResolvedRow { row, address }
-    };
-    Table::build(machine(1), rows.iter().map(resolve).collect()).0
-}
-
-/// Node 1 at 127.0.0.1 with peers 2 (bin) and 3 (udp).
-fn rows() -> Vec<RawRow> {
-    vec![
-        row(1, "bin:127.0.0.1:5566", 1),
-        row(2, "bin:127.0.0.2:5566", 1),
-        row(3, "udp:127.0.0.3:5060", 1),
-    ]
-}
-
-struct Bench {
-    core: Core,
-    now: Now,
-    actions: Vec<Action>,
-}
-
-impl Bench {
-    fn new(persistent: bool) -> Self {
-        let mut settings = Settings::default();
-        settings.persistent = persistent;
-        settings.listeners = vec!["127.0.0.1:5566".parse().unwrap()];
-        let now = Now { mono: Moment::ZERO, unix: UnixTime::from_secs(1_000) };
-        let core = Core::new(machine(1), settings, 0);
-        let mut bench = Self { core, now, actions: Vec::new() };
-        bench.input(Input::Loaded(table(&rows())));
-        bench
-    }
-
-    fn input(&mut self, input: Input) {
-        self.core.handle(self.now, input, &mut self.actions);
-    }
-
-    fn pass(&mut self, millis: u64) {
-        self.now.mono = self.now.mono.after(Duration::from_millis(millis));
-        self.input(Input::Tick);
-    }
-
-    fn attempt(&self) -> Attempt {
-        let dialled = self.actions.iter().rev().find_map(|action| match action {
-            Action::Dial(attempt) => Some(*attempt),
-            _ => None,
-        });
-        dialled.expect("a link was dialled")
-    }
-
-    fn refuse(&mut self) {
-        let attempt = self.attempt();
-        self.input(Input::Link { attempt, event: LinkEvent::Failed(LinkFailure::Refused) });
-    }
-
-    fn view(&mut self) -> View {
-        self.core.take_view().expect("something changed")
-    }
-
-    fn flushes(&mut self) -> Vec<Vec<Change>> {
-        let mut flushes = Vec::new();
-        self.actions.retain(|action| match action {
-            Action::Flush(changes) => {
-                flushes.push(changes.clone());
-                false
-            }
-            _ => true,
-        });
-        flushes
-    }
-}
 
 #[test]
 fn bin_peers_are_dialled_from_the_listener_and_others_only_listed() {
@@ -215,16 +111,6 @@ fn a_status_is_set_for_a_node_of_that_protocol() {
     let wrong = StatusError::Protocol { node: node(3), has: Protocol::Udp };
     assert_eq!(administer(3, Protocol::Bin), Err(wrong));
     assert_eq!(bench.view().node(node(2)).unwrap().state(), State::Down);
-}
-
-struct Nobody;
-
-impl ClusterModule for Nobody {
-    fn on_packet(&self, _: &PacketContext, _: &Packet<'_>) -> Result<(), Malformed> {
-        Ok(())
-    }
-
-    fn on_event(&self, _: ModuleEvent) {}
 }
 
 #[test]
