@@ -218,3 +218,24 @@ fn a_registration_that_makes_no_sense_is_refused() {
         assert_eq!(error, RegisterError::BadName(name.into()));
     }
 }
+
+#[test]
+fn whoever_debugs_sees_the_registrations_and_what_is_told() {
+    let mut registry = registry(&[(1, true)], &[(1, 2)]);
+    for text in [format!("{registry:?}"), format!("{:?}", registry.modules())] {
+        assert!(text.contains("name: \"m\"") && text.contains("auth_check: true"), "{text}");
+    }
+    let mut notices = Vec::new();
+    registry.tick(at(101), &mut notices);
+    let told = format!("{notices:?}");
+    assert!(told.starts_with("[Notice(m Timeout("), "{told}");
+}
+
+#[test]
+fn a_malformed_packet_is_described_by_its_field_or_its_value() {
+    let origin = Origin { sender: 2, cluster: 1 };
+    let bytes = PacketWriter::new(Dialect::V22, "m", 0, origin).finish(1).unwrap().to_vec();
+    let error = Packet::parse(Dialect::V22, &bytes).unwrap().body().int().unwrap_err();
+    assert_eq!(Malformed::from(error).to_string(), error.to_string());
+    assert_eq!(Malformed::Value("no such command").to_string(), "no such command");
+}
