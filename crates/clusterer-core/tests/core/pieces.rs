@@ -114,6 +114,32 @@ fn a_status_is_set_for_a_node_of_that_protocol() {
 }
 
 #[test]
+fn a_failure_is_reported_of_a_node_of_that_protocol() {
+    let mut bench = Bench::new(false);
+    let mut report =
+        |id, protocol| bench.core.report_failure(bench.now, node(id), protocol, &mut bench.actions);
+    assert_eq!(report(2, Protocol::Bin), Ok(()));
+    let unknown = report(9, Protocol::Bin).unwrap_err();
+    assert_eq!(unknown.to_string(), "cluster 1 machine 9 is not in the table");
+    let wrong = report(3, Protocol::Bin).unwrap_err();
+    assert_eq!(wrong.to_string(), "cluster 1 machine 3 has protocol udp");
+    let view = bench.view();
+    let state = |id| view.node(node(id)).unwrap().state();
+    assert_eq!((state(2), state(3)), (State::Probing, State::Up));
+}
+
+#[test]
+fn a_machine_is_known_at_its_address() {
+    let view = Bench::new(false).view();
+    assert!(view.knows(ip(2), 2));
+    assert!(view.knows("::ffff:127.0.0.2".parse().unwrap(), 2), "the same inside IPv6");
+    assert!(view.knows(ip(3), 3), "whatever its protocol");
+    assert!(!view.knows(ip(2), 3), "another machine");
+    assert!(!view.knows(ip(1), 1), "one's own");
+    assert!(!view.knows(ip(2), 0) && !view.knows(ip(2), -2), "no machine at all");
+}
+
+#[test]
 fn a_module_is_told_of_a_silent_node_whatever_the_nodes_state() {
     let mut bench = Bench::new(false);
     let registration =
@@ -162,6 +188,24 @@ fn a_row_found_disabled_long_ago_is_written_back_as_up() {
     bench.pass(1_000);
     let flushes = bench.flushes();
     assert_eq!((flushes[0][0].status.state, flushes[0][0].by_administrator), (State::Up, false));
+}
+
+#[test]
+fn a_table_that_says_what_is_known_is_not_written_back() {
+    let mut bench = Bench::new(true);
+    bench.input(Input::Loaded(table(&rows())));
+    assert_eq!(bench.core.take_flush(), None);
+}
+
+#[test]
+fn what_is_dirty_is_taken_before_its_turn_and_only_once() {
+    let mut bench = Bench::new(true);
+    bench.refuse();
+    let changes = bench.core.take_flush().unwrap();
+    assert_eq!((changes.len(), changes[0].status.state), (1, State::Probing));
+    assert_eq!(bench.core.take_flush(), None, "it is under way");
+    bench.input(Input::Flushed(Some(Flushed { written: 1, conflicts: Vec::new() })));
+    assert_eq!(bench.core.take_flush(), None, "it is written");
 }
 
 #[test]
@@ -231,17 +275,6 @@ fn a_conflict_is_not_tried_again() {
     bench.input(Input::Flushed(Some(Flushed { written: 0, conflicts: vec![id] })));
     bench.pass(60_000);
     assert_eq!(bench.flushes(), Vec::<Vec<Change>>::new());
-}
-
-#[test]
-fn a_failed_flush_is_tried_again() {
-    let mut bench = Bench::new(true);
-    bench.refuse();
-    bench.pass(1_000);
-    assert_eq!(bench.flushes().len(), 1);
-    bench.input(Input::Flushed(None));
-    bench.pass(2_000);
-    assert_eq!(bench.flushes().len(), 1);
 }
 
 #[test]
