@@ -168,7 +168,6 @@ impl Prober {
         match event {
             LinkEvent::Connected if link.state == LinkState::Dialling => {
                 link.state = LinkState::Open;
-                self.timers.clear(Timer::Answer(id));
                 self.attempt(now.mono, id, out);
             }
             LinkEvent::Closed if link.state == LinkState::Open => {

@@ -175,7 +175,7 @@ fn a_peer_that_never_answers_pings_is_well_while_its_connection_stays_open() {
     bench.pass(1);
     bench.check("2->1 Up tries 0 (success)");
     bench.pass(10_000);
-    assert_eq!(bench.state(), 1);
+    assert_eq!(bench.take(), ["ping"; 10].join(", "), "nothing else ever happens");
 }
 
 #[test]
@@ -231,8 +231,50 @@ fn a_process_that_is_replaced_by_one_that_never_answers_stays_up() {
     let mut bench = Bench::answering(3);
     bench.event(LinkEvent::Closed);
     bench.event(LinkEvent::Connected);
-    bench.pass(30_000);
-    assert_eq!(bench.state(), 1);
+    bench.check("dial, ping");
+    bench.pass(10_000);
+    assert_eq!(bench.take(), ["ping"; 10].join(", "), "nothing else ever happens");
+}
+
+#[test]
+fn a_pong_of_a_connection_that_has_ended_tells_nothing_of_the_next() {
+    let mut bench = Bench::answering(3);
+    bench.pass(1_000);
+    let Action::Ping { link, nonce } = bench.actions[0] else { panic!("a ping") };
+    bench.event(LinkEvent::Closed);
+    let machine = MachineId::new(2).unwrap();
+    assert!(!bench.prober.pong(bench.now, link, machine, nonce, &mut bench.actions));
+    bench.event(LinkEvent::Connected);
+    bench.check("ping, dial, ping");
+    bench.pass(10_000);
+    assert_eq!(bench.take(), ["ping"; 10].join(", "), "it never answers, and need not");
+}
+
+#[test]
+fn what_is_over_leaves_no_deadline() {
+    let due = |bench: &Bench| bench.prober.deadline().map_or(0, Moment::as_millis);
+    let mut bench = Bench::new(3);
+    assert_eq!(due(&bench), 500, "a connect under way");
+    bench.refuse();
+    bench.refuse();
+    assert_eq!(due(&bench), 1_000, "the next attempt");
+    bench.pass(1_000);
+    bench.event(LinkEvent::Connected);
+    assert_eq!(due(&bench), 1_500, "a pong");
+    bench.pong();
+    assert_eq!(due(&bench), 2_000, "the next ping");
+    bench.pass(1_000);
+    assert_eq!(due(&bench), 2_500, "a pong");
+    bench.event(LinkEvent::Closed);
+    assert_eq!(due(&bench), 2_500, "the connect that follows");
+    bench.event(LinkEvent::Connected);
+    bench.load(vec![]);
+    assert_eq!(bench.prober.deadline(), None, "a ping was in flight");
+
+    bench.load(vec![(target(1, 2, 3), status(State::Probing, 3, START))]);
+    assert_eq!(due(&bench), 8_000, "the end of being disabled");
+    bench.load(vec![]);
+    assert_eq!(bench.prober.deadline(), None);
 }
 
 #[test]
@@ -273,6 +315,18 @@ fn a_connect_gets_its_whole_time_again_after_a_stall() {
     bench.check("");
     bench.pass(1);
     bench.check("hangup, 1->2 Probing tries 1 (timed_out), dial");
+}
+
+#[test]
+fn a_stall_leaves_no_deadline_of_those_that_were_not_asked() {
+    let mut bench = Bench::empty();
+    bench.load(vec![(target(1, 2, 3), up()), (target(1, 3, 3), status(State::Down, 0, 0))]);
+    bench.event(LinkEvent::Connected);
+    bench.pong();
+    bench.set_clock(Moment::from_millis(60_000));
+    bench.prober.tick(bench.now, &mut bench.actions);
+    bench.pong();
+    assert_eq!(bench.prober.deadline(), Some(Moment::from_millis(61_000)), "the next ping");
 }
 
 #[test]

@@ -22,6 +22,17 @@ fn a_reload_keeps_connections_and_takes_states_from_the_database() {
 }
 
 #[test]
+fn a_peer_that_comes_back_gets_a_link_of_its_own_in_the_slot_of_the_old_one() {
+    let mut bench = Bench::answering(3);
+    let old = bench.link();
+    bench.load(vec![]);
+    bench.load(vec![(target(1, 2, 3), up())]);
+    bench.check("close, open 2, dial");
+    let new = bench.link();
+    assert_eq!((new.index, new.generation), (old.index, old.generation + 1));
+}
+
+#[test]
 fn a_node_that_a_reload_puts_up_is_dialled_at_once_and_one_that_stays_probing_in_its_turn() {
     let waiting = || {
         let mut bench = Bench::new(5);
@@ -115,6 +126,8 @@ fn an_administrator_decides() {
     };
     administer(&mut bench, AdminState::Enabled);
     bench.check("");
+    bench.pass(1_000);
+    bench.check("ping");
     administer(&mut bench, AdminState::Down);
     bench.check("1->0 Up tries 0 (administrator), hangup");
     assert_eq!(bench.prober.deadline(), None, "nothing is due of a node that is down");
@@ -122,11 +135,31 @@ fn an_administrator_decides() {
     bench.check("");
     administer(&mut bench, AdminState::Enabled);
     bench.check("0->1 Up tries 0 (administrator), dial");
+    bench.event(LinkEvent::Connected);
+    bench.check("ping");
+    bench.event(LinkEvent::Closed);
     bench.refuse();
     bench.refuse();
     bench.take();
     administer(&mut bench, AdminState::Enabled);
     bench.check("2->1 Up tries 0 (administrator), dial");
+}
+
+#[test]
+fn a_node_that_is_put_up_before_its_time_is_not_put_up_again_when_its_time_comes() {
+    let mut bench = Bench::empty();
+    bench.load(vec![(target(1, 2, 3), status(State::Probing, 3, START))]);
+    bench.pass(7_500);
+    bench
+        .prober
+        .administer(bench.now, node(1, 2), AdminState::Enabled, &mut bench.actions)
+        .unwrap();
+    bench.refuse();
+    bench.refuse();
+    bench.take();
+    bench.pass(999);
+    bench.check("");
+    assert_eq!(bench.state(), 2);
 }
 
 #[test]
@@ -143,6 +176,27 @@ fn a_node_that_is_put_up_with_a_ping_in_flight_gets_no_second_one() {
     bench.check("");
     bench.pass(1);
     bench.check("1->2 Probing tries 1 (no_pong)");
+}
+
+#[test]
+fn an_attempt_that_was_put_off_by_an_administrators_word_comes_in_its_turn_after_a_failure() {
+    let mut bench = Bench::answering(3);
+    let reset = LinkEvent::Failed(LinkFailure::Reset);
+    bench.event(reset);
+    bench.event(LinkEvent::Connected);
+    bench.pass(300);
+    bench
+        .prober
+        .administer(bench.now, node(1, 2), AdminState::Enabled, &mut bench.actions)
+        .unwrap();
+    bench.pass(100);
+    bench.take();
+    bench.event(reset);
+    bench.check("1->2 Probing tries 1 (reset)");
+    bench.pass(599);
+    bench.check("");
+    bench.pass(1);
+    bench.check("dial");
 }
 
 #[test]
