@@ -165,6 +165,15 @@ fn timeout_comes_once_a_cycle() {
 }
 
 #[test]
+fn a_node_counts_as_heard_when_its_time_was_over_however_late_that_is_looked_at() {
+    let mut registry = registry(&[(1, false)], &[(1, 2)]);
+    assert_eq!(events(&mut registry, 101).len(), 1);
+    assert_eq!(events(&mut registry, 350), []);
+    assert_eq!(registry.modules().last_seen("m", node(1, 2)), Some(at(301)));
+    assert_eq!(registry.deadline(), Some(at(402)));
+}
+
+#[test]
 fn packets_put_the_timeout_off() {
     let mut registry = registry(&[(1, false)], &[(1, 2)]);
     for now in (0..2_000).step_by(100) {
@@ -191,6 +200,25 @@ fn nodes_of_another_protocol_or_cluster_are_not_watched() {
     let udp = Member { protocol: Protocol::Udp, ..member(1, 3) };
     registry.load(at(0), [member(2, 2), udp, member(1, 1)]);
     assert_eq!(registry.deadline(), None);
+
+    let registration = Registration::new("n", ClusterId::new(1), T).protocol(Protocol::Udp);
+    registry.register(at(0), registration, Arc::new(Nobody)).unwrap();
+    assert_eq!(events(&mut registry, 101), [ModuleEvent::Timeout(node(1, 3))]);
+    registry.load(at(102), []);
+    assert_eq!(registry.deadline(), None, "nobody is left to watch");
+}
+
+#[test]
+fn a_module_is_found_by_its_name_in_whatever_order_they_registered() {
+    let mut registry = registry(&[(1, false)], &[(1, 2)]);
+    for name in ["z", "a", "n"] {
+        let registration = Registration::new(name, ClusterId::new(1), T);
+        registry.register(at(0), registration, Arc::new(Nobody)).unwrap();
+    }
+    for name in ["a", "m", "n", "z"] {
+        let verdict = admit_at(&registry, ip(2), &packet(name, 2, 1), 0);
+        assert_eq!(verdict, "cluster 1 provisioned true", "{name}");
+    }
 }
 
 #[test]
