@@ -53,7 +53,6 @@ impl Persistence {
         if self.in_flight.is_some() || self.dirty.is_empty() {
             return None;
         }
-        self.due = None;
         let dirty = core::mem::take(&mut self.dirty);
         let changes = dirty
             .iter()
@@ -158,12 +157,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_reload_made_clean_leaves_no_deadline() {
+        let mut rows = Persistence::new(true);
+        rows.changed(at(0), NODE, false);
+        rows.loaded(|_, _| true);
+        assert_eq!(rows.deadline(), Some(at(1_000)));
+        rows.loaded(|_, by_administrator| by_administrator);
+        assert_eq!(rows.deadline(), None);
+    }
+
+    #[test]
     fn a_change_during_a_flush_is_written_by_the_next() {
         let mut rows = Persistence::new(true);
         rows.changed(at(0), NODE, false);
         rows.take(&current);
         rows.changed(at(1), NODE, false);
-        assert_eq!(rows.take(&current), None, "one at a time");
+        assert_eq!((rows.take(&current), rows.deadline()), (None, None), "one at a time");
         rows.flushed(at(2), true);
         assert!(rows.tick(at(1_002), &current).is_some());
     }

@@ -2,7 +2,9 @@
 
 use crate::bench::{Bench, Nobody, ip, machine, node, row, rows, table};
 use clusterer_bin::{Dialect, Packet};
-use clusterer_core::{Action, Admission, Core, Input, Settings, StatusError, ping, pong};
+use clusterer_core::{
+    Action, Admission, Cause, Core, Input, Settings, StatusError, View, ping, pong,
+};
 use clusterer_node::{
     AdminState, Cell, Change, ClusterId, Flushed, LinkEvent, Moment, Now, Protocol, RawRow, State,
 };
@@ -63,6 +65,32 @@ fn a_view_changes_only_when_something_did() {
 }
 
 #[test]
+fn a_new_node_has_a_view_of_nothing() {
+    let mut core = Core::new(machine(1), Settings::default(), 0);
+    let view = core.take_view().unwrap();
+    assert_eq!((view.own(), view.clusters().count()), (machine(1), 0));
+}
+
+#[test]
+fn a_view_shows_a_new_table_and_a_new_module_even_if_nobody_is_dialled_for_it() {
+    let mut bench = Bench::new(false);
+    bench.view();
+    bench.actions.clear();
+    let mut rows = rows();
+    rows.push(row(4, "udp:127.0.0.4:5060", 1));
+    bench.input(Input::Loaded(table(&rows)));
+    assert!(bench.actions.is_empty(), "{:?}", bench.actions);
+    assert!(bench.view().node(node(4)).is_some());
+
+    let registration = Registration::new("m", ClusterId::new(1), Duration::from_secs(5));
+    bench.core.register(bench.now, registration, Arc::new(Nobody)).unwrap();
+    let names = |view: &View| {
+        view.modules().registrations().map(|module| module.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&bench.view()), ["m"]);
+}
+
+#[test]
 fn check_wants_address_machine_and_protocol_of_one_node() {
     let view = Bench::new(false).view();
     let check = |from, id, protocol| {
@@ -102,6 +130,7 @@ fn pings_are_answered_for_nodes_at_their_address_only() {
 #[test]
 fn a_status_is_set_for_a_node_of_that_protocol() {
     let mut bench = Bench::new(false);
+    bench.actions.clear();
     let mut administer = |id, protocol| {
         bench.core.administer(bench.now, node(id), protocol, AdminState::Down, &mut bench.actions)
     };
@@ -110,12 +139,17 @@ fn a_status_is_set_for_a_node_of_that_protocol() {
     assert_eq!(administer(1, Protocol::Bin), Err(StatusError::UnknownNode(node(1))));
     let wrong = StatusError::Protocol { node: node(3), has: Protocol::Udp };
     assert_eq!(administer(3, Protocol::Bin), Err(wrong));
+    let [Action::Changed(change), Action::Hangup(_)] = bench.actions[..] else {
+        panic!("{:?}", bench.actions);
+    };
+    assert_eq!((change.node, change.cause), (node(2), Cause::Administrator));
     assert_eq!(bench.view().node(node(2)).unwrap().state(), State::Down);
 }
 
 #[test]
 fn a_failure_is_reported_of_a_node_of_that_protocol() {
     let mut bench = Bench::new(false);
+    bench.actions.clear();
     let mut report =
         |id, protocol| bench.core.report_failure(bench.now, node(id), protocol, &mut bench.actions);
     assert_eq!(report(2, Protocol::Bin), Ok(()));
@@ -123,6 +157,8 @@ fn a_failure_is_reported_of_a_node_of_that_protocol() {
     assert_eq!(unknown.to_string(), "cluster 1 machine 9 is not in the table");
     let wrong = report(3, Protocol::Bin).unwrap_err();
     assert_eq!(wrong.to_string(), "cluster 1 machine 3 has protocol udp");
+    let [Action::Changed(change)] = bench.actions[..] else { panic!("{:?}", bench.actions) };
+    assert_eq!((change.node, change.cause), (node(2), Cause::Reported));
     let view = bench.view();
     let state = |id| view.node(node(id)).unwrap().state();
     assert_eq!((state(2), state(3)), (State::Probing, State::Up));
