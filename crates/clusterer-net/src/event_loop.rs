@@ -2,6 +2,7 @@
 
 use crate::connection::{Connection, Role, Turn};
 use crate::descriptors;
+use crate::drain::Drains;
 use crate::failure::Loss;
 use crate::handle::Shared;
 use crate::links::Link;
@@ -59,6 +60,7 @@ pub(crate) struct EventLoop {
     timers: Timers<Deadline>,
     ready: Vec<Ready>,
     announced: Vec<Arc<LinkQueue>>,
+    drains: Drains,
     scratch: Vec<u8>,
     pub(crate) tally: Tally,
     inbound: usize,
@@ -98,6 +100,7 @@ impl EventLoop {
             timers: Timers::new(),
             ready: Vec::new(),
             announced: Vec::new(),
+            drains: Drains::default(),
             scratch: vec![0; READ_CHUNK],
             tally: Tally::default(),
             inbound: 0,
@@ -121,12 +124,15 @@ impl EventLoop {
                     break;
                 }
             }
-            self.shared.wake.awake();
             self.now = (self.clock)();
+            self.shared.wake.awake(self.now);
             for event in &events {
                 self.note(event);
             }
             self.work();
+            // A full list of events may not have been all of them.
+            let all_read = self.ready.is_empty() && events.iter().count() < EVENTS;
+            self.drains.turn(all_read);
             self.look();
             self.look_after_deadlines();
             self.hand_over_figures();
@@ -138,7 +144,7 @@ impl EventLoop {
     }
 
     fn wait(&self) -> Option<Duration> {
-        if !self.ready.is_empty() {
+        if !self.ready.is_empty() || !self.drains.is_empty() {
             return Some(Duration::ZERO);
         }
         self.timers.next().map(|at| at.since(self.now))
@@ -224,7 +230,9 @@ impl EventLoop {
 
     /// Takes notice of what other threads have handed over.
     fn look(&mut self) {
-        self.shared.wake.before_looking();
+        let waiting = self.shared.wake.before_looking();
+        // The clock once more: a callback may have kept this thread since the turn began.
+        self.drains.look(waiting, (self.clock)());
         let wanted = self.shared.inbox().take();
         for (link, wanted) in wanted {
             self.obey(link, wanted);
@@ -238,6 +246,7 @@ impl EventLoop {
             }
         }
         self.announced = announced;
+        self.drains.add(self.shared.take_drains());
         if !self.stopping
             && let Some(flush) = self.shared.stopping()
         {
@@ -421,6 +430,7 @@ impl EventLoop {
         for key in keys {
             self.drop_connection(key);
         }
+        self.drains.turn(true);
         self.hand_over_figures();
     }
 }

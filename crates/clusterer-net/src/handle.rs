@@ -4,6 +4,7 @@ use crate::command::Inbox;
 use crate::directory::Directory;
 use crate::meters::{Meters, Reason};
 use crate::queue::{Control, Limits, LinkQueue};
+use crate::transport::{AfterDrain, Drained};
 use crate::wake::Wake;
 use crate::{Command, LinkSpec, SendError, Transport};
 use clusterer_bin::Outgoing;
@@ -27,6 +28,9 @@ pub(crate) struct Shared {
     inbox: Mutex<Inbox>,
     /// Queues with something new in them, each at most once.
     announced: Mutex<Vec<Arc<LinkQueue>>>,
+    /// Who is to be told when everything that has arrived was read; `None` once nothing is read any
+    /// more.
+    drains: Mutex<Option<Vec<AfterDrain>>>,
     /// No packet is taken any more.
     stopped: AtomicBool,
     /// How long the mio thread may go on writing, once it is to stop.
@@ -44,6 +48,7 @@ impl Shared {
             links: Directory::new(),
             inbox: Mutex::default(),
             announced: Mutex::default(),
+            drains: Mutex::new(Some(Vec::new())),
             stopped: AtomicBool::new(false),
             stop: Mutex::new(None),
         }
@@ -56,6 +61,10 @@ impl Shared {
     /// Moves the queues with something new to `into`, which is empty.
     pub(crate) fn take_announced(&self, into: &mut Vec<Arc<LinkQueue>>) {
         std::mem::swap(&mut *lock(&self.announced), into);
+    }
+
+    pub(crate) fn take_drains(&self) -> Vec<AfterDrain> {
+        lock(&self.drains).as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Refuses all packets from now on, and lets the mio thread end when it has written what waits on
@@ -79,6 +88,9 @@ impl Shared {
         let discarded = links.iter().map(|queue| queue.close()).sum();
         self.meters.dropped(Reason::Stopped, discarded);
         self.meters.queued(self.total.load(Ordering::Relaxed));
+        // Nothing more will be read, so nothing is waited for.
+        let drains = lock(&self.drains).take();
+        drains.into_iter().flatten().for_each(|then| then(Drained::default()));
     }
 
     fn open(&self, spec: LinkSpec) {
@@ -186,6 +198,17 @@ impl Transport for Handle {
             }
             Ok(())
         })
+    }
+
+    fn drain(&self, then: AfterDrain) {
+        let mut drains = lock(&self.shared.drains);
+        let Some(waiting) = drains.as_mut() else {
+            drop(drains);
+            return then(Drained::default());
+        };
+        waiting.push(then);
+        drop(drains);
+        self.shared.wake.wake();
     }
 
     fn local_addresses(&self) -> Vec<SocketAddr> {

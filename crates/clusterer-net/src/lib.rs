@@ -74,6 +74,7 @@ mod connection;
 mod descriptors;
 mod dial;
 mod directory;
+mod drain;
 mod event_loop;
 mod failure;
 mod handle;
@@ -94,4 +95,6 @@ pub use config::{Config, ListenerConfig};
 pub use handle::Handle;
 pub use meters::describe_metrics;
 pub use net::{BindError, Bound, Net};
-pub use transport::{Clock, Ingress, Reply, SendError, Source, Transport, Trust};
+pub use transport::{
+    AfterDrain, Clock, Drained, Ingress, Reply, SendError, Source, Transport, Trust,
+};

@@ -38,7 +38,7 @@ impl Bound {
         let local_addresses = self.local_addresses();
         let Self { config, listeners } = self;
         let poll = Poll::new()?;
-        let wake = Wake::new(poll.registry(), WAKE)?;
+        let wake = Wake::new(poll.registry(), WAKE, Arc::clone(&clock))?;
         let limits = Limits { bytes: config.link_queue_bytes, packets: config.link_queue_packets };
         let shared = Arc::new(Shared::new(wake, limits, local_addresses));
         let event_loop =

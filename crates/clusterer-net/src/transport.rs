@@ -128,6 +128,18 @@ impl fmt::Display for SendError {
 
 impl Error for SendError {}
 
+/// What a [`Transport::drain`] found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Until when what was handed over last waited for more than 100 ms to be taken notice of, if it
+    /// ever did: the thread stood still, or was kept by a callback.
+    pub behind: Option<Moment>,
+}
+
+/// Called when a transport has been drained.
+pub type AfterDrain = Box<dyn FnOnce(Drained) + Send>;
+
 /// Sends packets over links. Any method may be called from any thread, also inside an [`Ingress`]
 /// callback; none blocks.
 pub trait Transport: Send + Sync {
@@ -149,6 +161,14 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// The packet was not queued, and why.
     fn send_control(&self, link: LinkId, packet: Outgoing) -> Result<(), SendError>;
+
+    /// Calls `then` once everything that has arrived by now has been handed to the [`Ingress`], so that
+    /// nobody is missed whose packet only was not read yet. Soon, if the thread is not kept by a
+    /// callback; a connection on which more arrives all the time delays it by a bounded number of turns.
+    /// `then` must not block. A transport that hands over whatever arrives at once calls it at once.
+    fn drain(&self, then: AfterDrain) {
+        then(Drained::default());
+    }
 
     /// The addresses listened on, in the order of the configuration, with the real ports.
     fn local_addresses(&self) -> Vec<SocketAddr>;

@@ -4,6 +4,7 @@
 
 mod deadlines;
 mod delivery;
+mod drain;
 mod ending;
 mod hostile;
 mod links;

@@ -83,6 +83,16 @@ impl Ingress for Recorder {
 }
 
 impl Recorder {
+    /// Keeps the mio thread in its next callback for a packet, until this is dropped.
+    pub(crate) fn keep(&self) -> impl Drop {
+        self.packets.lock().unwrap()
+    }
+
+    /// Packets of this module that have come.
+    pub(crate) fn count(&self, module: &str) -> usize {
+        self.packets.lock().unwrap().iter().filter(|seen| seen.module == module).count()
+    }
+
     fn remember_thread(&self) {
         self.thread.get_or_init(|| {
             let task = fs::read_link("/proc/thread-self").unwrap();
@@ -125,6 +135,7 @@ pub(crate) struct Node {
     pub(crate) net: Option<Net>,
     pub(crate) handle: Handle,
     pub(crate) seen: Arc<Recorder>,
+    pub(crate) clock: Clock,
     figures: Figures,
     dialled: AtomicU32,
 }
@@ -144,8 +155,10 @@ impl Node {
         let figures = Figures::default();
         let seen = Arc::new(Recorder::default());
         let ingress = Arc::clone(&seen);
-        let net = metrics::with_local_recorder(&figures, || bound.start(clock, ingress)).unwrap();
-        Self { handle: net.handle(), net: Some(net), seen, figures, dialled: AtomicU32::new(0) }
+        let start = || bound.start(Arc::clone(&clock), ingress);
+        let net = metrics::with_local_recorder(&figures, start).unwrap();
+        let handle = net.handle();
+        Self { handle, net: Some(net), seen, clock, figures, dialled: AtomicU32::new(0) }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

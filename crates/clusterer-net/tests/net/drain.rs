@@ -1,0 +1,111 @@
+//! Whatever had arrived when a drain was asked for is handed over before it is answered.
+
+use crate::support::*;
+use clusterer_net::{Drained, Transport};
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Duration;
+
+/// Keeps the mio thread until the sender is dropped. Returns when it is kept.
+fn keep(node: &Node) -> Sender<()> {
+    let (go_on, wait_for) = mpsc::channel::<()>();
+    let (kept, is_kept) = mpsc::channel();
+    node.handle.drain(Box::new(move |_| {
+        kept.send(()).unwrap();
+        let _ = wait_for.recv();
+    }));
+    is_kept.recv_timeout(PATIENCE).unwrap();
+    go_on
+}
+
+/// Asks, and gives the answer with the packets of this module that had been seen by then.
+fn ask(node: &Node, module: &'static str) -> Receiver<(Drained, usize)> {
+    let (answer, answered) = mpsc::channel();
+    let seen = Arc::clone(&node.seen);
+    node.handle.drain(Box::new(move |drained| {
+        let _ = answer.send((drained, seen.count(module)));
+    }));
+    answered
+}
+
+/// Bytes that wait unread at the other end of a connection over 127.0.0.1, as the kernel tells.
+fn unread(stream: &TcpStream) -> usize {
+    let here = format!("0100007F:{:04X}", stream.local_addr().unwrap().port());
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    // The other end's line: its remote address is this one.
+    let line = table.lines().find(|line| line.split_whitespace().nth(2) == Some(here.as_str()));
+    let queues = line.and_then(|line| line.split_whitespace().nth(4)).unwrap();
+    usize::from_str_radix(queues.split_once(':').unwrap().1, 16).unwrap()
+}
+
+#[test]
+fn what_lay_unread_is_handed_over_before_the_answer() {
+    let node = Node::new();
+    let (mut first, mut second) = (node.connect(), node.connect());
+    let packet = plain("valid", 0).to_vec();
+    first.write_all(&packet).unwrap();
+    second.write_all(&packet).unwrap();
+    node.await_packets("valid", 2);
+    let kept = node.seen.keep();
+    first.write_all(&packet).unwrap();
+    wait("the first to be read", || unread(&first) == 0);
+    // The thread is in the callback now, or about to be.
+    second.write_all(&packet).unwrap();
+    wait("the second to arrive", || unread(&second) == packet.len());
+    let answered = ask(&node, "valid");
+    drop(kept);
+    let (_, seen) = answered.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(seen, 4);
+    node.assert_idle();
+}
+
+#[test]
+fn a_thread_that_was_kept_says_that_it_was_behind() {
+    let node = Node::new();
+    let begin = (node.clock)();
+    let kept = keep(&node);
+    let link = node.open(0, node.address());
+    // As long as this takes is what is measured.
+    thread::sleep(Duration::from_millis(150));
+    let until = (node.clock)();
+    drop(kept);
+    let (drained, _) = ask(&node, "").recv_timeout(PATIENCE).unwrap();
+    let behind = drained.behind.expect("it was behind");
+    assert!(behind >= until && until > begin);
+    node.handle.send(link, plain("m", 0)).unwrap();
+}
+
+#[test]
+fn a_flood_on_one_connection_delays_it_by_a_bounded_time() {
+    let node = Node::new();
+    let over = Arc::new(AtomicBool::new(false));
+    let mut flooding = node.connect();
+    let flood = plain("flood", 0).to_vec().repeat(1_000);
+    let flooder = thread::spawn({
+        let over = Arc::clone(&over);
+        move || while !over.load(Ordering::Relaxed) && flooding.write_all(&flood).is_ok() {}
+    });
+    let over = OnDrop(move || over.store(true, Ordering::Relaxed));
+    wait("the flood", || node.seen.flood.load(Ordering::Relaxed) > 10_000);
+    for _ in 0..20 {
+        ask(&node, "").recv_timeout(PATIENCE).expect("an answer in spite of the flood");
+    }
+    drop(over);
+    flooder.join().unwrap();
+}
+
+#[test]
+fn one_that_is_asked_for_at_the_end_is_answered() {
+    let mut node = Node::new();
+    let kept = keep(&node);
+    let before = ask(&node, "");
+    drop(kept);
+    node.net.take().unwrap().shutdown(Duration::ZERO);
+    before.recv_timeout(PATIENCE).unwrap();
+    ask(&node, "").recv_timeout(PATIENCE).unwrap();
+}
