@@ -1,7 +1,7 @@
 //! What goes into the core, and what comes out.
 
 use alloc::vec::Vec;
-use clusterer_node::{Attempt, Change, Flushed, LinkEvent, LinkId, MachineId, Table};
+use clusterer_node::{Attempt, Change, Flushed, LinkEvent, LinkId, MachineId, Moment, Table};
 use clusterer_probe::Transition;
 use clusterer_registry::Notice;
 use core::net::{IpAddr, SocketAddr};
@@ -10,6 +10,12 @@ use core::net::{IpAddr, SocketAddr};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Input {
+    /// An [`Action::Drain`] has been carried out.
+    Drained {
+        /// Until when pings and dials last waited for the transport longer than they should, if they
+        /// did: who was asked before that is asked once more before he is judged.
+        behind: Option<Moment>,
+    },
     /// A flush that was asked for has ended; `None`: it failed and is to be tried again.
     Flushed(Option<Flushed>),
     /// Something happened to a link's connection.
@@ -44,6 +50,9 @@ pub enum Action {
     Close(LinkId),
     /// Try to connect a link, once. A [`LinkEvent`] is expected.
     Dial(Attempt),
+    /// Somebody is about to be judged: have the transport hand over whatever has arrived by now, hand
+    /// that in, then [`Input::Drained`]. There is at most one such action under way.
+    Drain,
     /// Write these changes to the database, then hand in [`Input::Flushed`]. There is at most one
     /// such action under way.
     Flush(Vec<Change>),

@@ -10,10 +10,15 @@ use clusterer_node::{
     AdminState, Availability, Change, ClusterId, DbId, LinkState, MachineId, Moment, Node, NodeKey,
     Now, Protocol, Row, State, StoredStatus, Table,
 };
-use clusterer_probe::{Cause, Prober, Target, UnknownNode};
+use clusterer_probe::{Cause, Heard, Prober, Target, UnknownNode};
 use clusterer_registry::{ClusterModule, Member, Notice, RegisterError, Registration, Registry};
 use core::fmt;
 use core::net::IpAddr;
+use core::time::Duration;
+
+/// How long judgement waits for an [`Action::Drain`] that is not answered. From then on everybody is
+/// judged by what is known, until an answer comes.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A node's whole state. See the crate's documentation.
 #[derive(Debug)]
@@ -23,8 +28,20 @@ pub struct Core {
     prober: Prober,
     registry: Registry,
     persistence: Persistence,
+    drain: Drain,
     /// What is published has changed.
     stale: bool,
+}
+
+/// Whether everything that has arrived is known, which must be so before anybody is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drain {
+    /// Nobody has asked.
+    Idle,
+    /// The transport was asked at this moment. Who was late by then is judged when it answers.
+    Asked(Moment),
+    /// The transport does not answer.
+    Overdue,
 }
 
 /// The table, with its nodes shared so that views can keep them.
@@ -78,17 +95,20 @@ impl Core {
             prober: Prober::new(settings.probing(), seed),
             registry: Registry::new(own),
             persistence: Persistence::new(settings.persistent),
+            drain: Drain::Idle,
             table: TableView::new(&Table::empty(own)),
             settings,
             stale: true,
         }
     }
 
-    /// Takes an input in. What is due is judged by [`Input::Tick`] only: hand in everything that
-    /// happened before it first, so that nobody is judged by what was not looked at yet.
+    /// Takes an input in. What is due is done by [`Input::Tick`] only, but for judging: nobody is taken
+    /// for failed or silent before an [`Action::Drain`] that was asked for after his time was over has
+    /// been answered by [`Input::Drained`], or for 5 seconds not.
     pub fn handle(&mut self, now: Now, input: Input, actions: &mut Vec<Action>) {
         let mut found = Vec::new();
         match input {
+            Input::Drained { behind } => return self.drained(now, behind, actions),
             Input::Flushed(outcome) => self.persistence.flushed(now.mono, outcome.is_some()),
             Input::Link { attempt, event } => {
                 self.prober.link_event(now, attempt, event, &mut found);
@@ -98,11 +118,7 @@ impl Core {
             Input::Pong { link, sender, nonce } => {
                 self.prober.pong(now, link, sender, nonce, &mut found);
             }
-            Input::Tick => {
-                self.prober.tick(now, &mut found);
-                self.carry(now.mono, found, actions);
-                return self.tick(now.mono, actions);
-            }
+            Input::Tick => return self.tick(now, actions),
         }
         self.carry(now.mono, found, actions);
     }
@@ -164,9 +180,12 @@ impl Core {
     /// When [`Input::Tick`] is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
-        let deadlines =
-            [self.prober.deadline(), self.registry.deadline(), self.persistence.deadline()];
-        deadlines.into_iter().flatten().min()
+        let (judged, flushed) = match self.drain {
+            Drain::Asked(at) => (Some(at.after(DRAIN_PATIENCE)), None),
+            _ => (self.judge_at(), self.persistence.deadline()),
+        };
+        let (prober, registry) = (self.prober.advance_at(), self.registry.advance_at());
+        [judged, flushed, prober, registry].into_iter().flatten().min()
     }
 
     /// What is dirty, without waiting for its turn: before a reload, and at the end. [`Input::Flushed`]
@@ -247,14 +266,56 @@ impl Core {
         }
     }
 
-    /// What is due beside probing. Changes that probing just found are part of a flush that is due.
-    fn tick(&mut self, now: Moment, actions: &mut Vec<Action>) {
-        let mut notices: Vec<Notice> = Vec::new();
-        self.registry.tick(now, &mut notices);
-        actions.extend(notices.into_iter().map(Action::Notify));
+    fn tick(&mut self, now: Now, actions: &mut Vec<Action>) {
+        if let Drain::Asked(at) = self.drain
+            && at.after(DRAIN_PATIENCE) <= now.mono
+        {
+            self.drain = Drain::Overdue;
+        }
+        let mut found = Vec::new();
+        self.prober.advance(now, &mut found);
+        self.carry(now.mono, found, actions);
+        self.registry.advance(now.mono);
+        if self.judge_at().is_some_and(|at| at <= now.mono) {
+            match self.drain {
+                Drain::Asked(_) => {}
+                Drain::Idle => {
+                    self.drain = Drain::Asked(now.mono);
+                    actions.push(Action::Drain);
+                }
+                Drain::Overdue => self.judge(now, now.mono, Heard::Unknown, actions),
+            }
+        }
+        // What judging finds is part of a flush that is due.
+        if matches!(self.drain, Drain::Asked(_)) {
+            return;
+        }
         let Self { persistence, table, prober, .. } = self;
-        let changes = persistence.tick(now, &|node| table.current(prober, node));
+        let changes = persistence.tick(now.mono, &|node| table.current(prober, node));
         actions.extend(changes.map(Action::Flush));
+    }
+
+    fn drained(&mut self, now: Now, behind: Option<Moment>, actions: &mut Vec<Action>) {
+        if let Drain::Asked(at) = core::mem::replace(&mut self.drain, Drain::Idle) {
+            self.judge(now, at, Heard::All { behind }, actions);
+        }
+        // Others may have become late meanwhile.
+        self.tick(now, actions);
+    }
+
+    fn judge(&mut self, now: Now, by: Moment, heard: Heard, actions: &mut Vec<Action>) {
+        let mut found = Vec::new();
+        self.prober.judge(now, by, heard, &mut found);
+        self.prober.advance(now, &mut found);
+        self.carry(now.mono, found, actions);
+        let mut notices: Vec<Notice> = Vec::new();
+        self.registry.judge(now.mono, by, &mut notices);
+        actions.extend(notices.into_iter().map(Action::Notify));
+    }
+
+    /// When somebody is to be judged, or since when somebody waits for that.
+    fn judge_at(&self) -> Option<Moment> {
+        [self.prober.judge_at(), self.registry.judge_at()].into_iter().flatten().min()
     }
 
     /// Turns what the prober wants into what the driver does.

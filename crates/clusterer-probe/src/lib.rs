@@ -59,5 +59,5 @@ mod schedule;
 mod transition;
 
 pub use action::{Action, Cause, Transition};
-pub use prober::{Prober, Settings, Target, UnknownNode};
+pub use prober::{Heard, Prober, Settings, Target, UnknownNode};
 pub use transition::{Event, next};

@@ -27,6 +27,8 @@ pub(crate) struct Link {
     /// The process at the other end answers pings. Forgotten when it ends the connection: what
     /// listens there next may be a 2.2 node, which never answers.
     pub(crate) answers: bool,
+    /// Its last question may have gone out late, and it has been asked once more since.
+    pub(crate) excused: bool,
     /// When the last dial or ping began.
     pub(crate) last_attempt: Option<Moment>,
     /// When a connection closed in order was last dialled again.
@@ -66,6 +68,7 @@ impl Links {
             dialled: 0,
             in_flight: None,
             answers: false,
+            excused: false,
             last_attempt: None,
             last_reconnect: None,
             last_retry: None,

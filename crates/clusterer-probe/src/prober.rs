@@ -61,6 +61,21 @@ pub struct Target {
     pub duration: Duration,
 }
 
+/// What is known, when somebody is judged, of the way by which answers come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Heard {
+    /// Whatever had arrived has been told.
+    All {
+        /// Until when pings and dials last waited for whoever sends them, if they did. Who was asked
+        /// before that is asked once more instead of being judged; not twice in a row, so that a
+        /// sender who is always behind does not keep silent peers up.
+        behind: Option<Moment>,
+    },
+    /// Nothing: who is late is judged as he is.
+    Unknown,
+}
+
 /// There is no such node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownNode(pub NodeKey);
@@ -79,6 +94,8 @@ pub struct Prober {
     pub(crate) settings: Settings,
     pub(crate) nodes: BTreeMap<NodeKey, Probed>,
     pub(crate) links: Links,
+    /// When a connect or a pong is late.
+    pub(crate) answers: Timers<LinkId>,
     pub(crate) timers: Timers<Timer>,
     pub(crate) nonce: i32,
 }
@@ -90,11 +107,9 @@ pub(crate) struct Probed {
     link: Option<LinkId>,
 }
 
-/// The order is that of deadlines at the same moment: an answer is judged before it is asked again.
+/// The order is that of deadlines at the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
-    /// When a connect or a pong is late.
-    Answer(LinkId),
     /// When to ping or dial next.
     Attempt(LinkId),
     /// When a disabled node is up again.
@@ -110,6 +125,7 @@ impl Prober {
             settings: settings.sane(),
             nodes: BTreeMap::new(),
             links: Links::new(),
+            answers: Timers::new(),
             timers: Timers::new(),
             nonce: seed,
         }
@@ -202,8 +218,10 @@ impl Prober {
             return false;
         }
         link.in_flight = None;
-        self.timers.clear(Timer::Answer(id));
+        link.excused = false;
+        self.answers.clear(id);
         self.apply_to_link(now, id, Event::Success, Cause::Success, out);
+        self.settle(now.mono, id, false, out);
         true
     }
 
@@ -238,15 +256,27 @@ impl Prober {
         self.apply_and_settle(now, node, Event::Failure(now.unix), Cause::Reported, out)
     }
 
-    /// Does what is due. Call it when [`Prober::deadline`] has come, after everything that happened
-    /// before has been told.
+    /// Does what is due, judging included. Call it when [`Prober::deadline`] has come, after everything
+    /// that happened before has been told. Who cannot be sure of that at once calls
+    /// [`Prober::advance`], makes sure, and calls [`Prober::judge`].
     pub fn tick(&mut self, now: Now, out: &mut Vec<Action>) {
-        if self.timers.next().is_some_and(|due| now.mono.since(due) > STALL) {
+        if is_stall(self.deadline(), now.mono) {
+            self.forgive(now.mono, out);
+        }
+        self.judge(now, now.mono, Heard::Unknown, out);
+        self.advance(now, out);
+    }
+
+    /// Does what is due and judges nobody: dials, pings, and puts disabled nodes in use again. A link
+    /// whose answer is late is not asked again before it has been judged.
+    pub fn advance(&mut self, now: Now, out: &mut Vec<Action>) {
+        if is_stall(self.timers.next(), now.mono) {
             self.forgive(now.mono, out);
         }
         while let Some(timer) = self.timers.pop_due(now.mono) {
             match timer {
-                Timer::Answer(link) => self.judge(now, link, out),
+                Timer::Attempt(link) if self.answers.get(link).is_some_and(|at| at <= now.mono) => {
+                }
                 Timer::Attempt(link) => self.attempt(now.mono, link, out),
                 Timer::Node(node) => {
                     // The node is there: removing one clears its timer.
@@ -262,10 +292,38 @@ impl Prober {
         }
     }
 
+    /// Judges those that should have answered by `by`: who has not has failed.
+    pub fn judge(&mut self, now: Now, by: Moment, heard: Heard, out: &mut Vec<Action>) {
+        let mut behind = None;
+        if let Heard::All { behind: until } = heard {
+            behind = until;
+            if is_stall(self.judge_at(), now.mono) {
+                self.forgive(now.mono, out);
+            }
+        }
+        while let Some(link) = self.answers.pop_due(by) {
+            if !self.excuse(now.mono, link, behind, out) {
+                self.judge_link(now, link, out);
+            }
+        }
+    }
+
     /// When [`Prober::tick`] is due next.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
+        [self.advance_at(), self.judge_at()].into_iter().flatten().min()
+    }
+
+    /// When [`Prober::advance`] is due next.
+    #[must_use]
+    pub fn advance_at(&self) -> Option<Moment> {
         self.timers.next()
+    }
+
+    /// When [`Prober::judge`] is due next.
+    #[must_use]
+    pub fn judge_at(&self) -> Option<Moment> {
+        self.answers.next()
     }
 
     /// The availability of a node.
@@ -366,6 +424,11 @@ impl Prober {
             self.timers.clear(Timer::Node(node));
         }
     }
+}
+
+/// Whether a deadline is noticed so late that this process stood still.
+fn is_stall(due: Option<Moment>, now: Moment) -> bool {
+    due.is_some_and(|due| now.since(due) > STALL)
 }
 
 /// What a stored status means at this time.

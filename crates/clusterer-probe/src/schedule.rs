@@ -42,7 +42,7 @@ impl Prober {
         let Some(link) = self.links.get_mut(id) else { return };
         link.nodes.retain(|&user| user != node);
         if link.nodes.is_empty() {
-            self.timers.clear(Timer::Answer(id));
+            self.answers.clear(id);
             self.timers.clear(Timer::Attempt(id));
             self.links.remove(id);
             out.push(Action::Close(id));
@@ -85,12 +85,13 @@ impl Prober {
             _ => return,
         }
         link.last_attempt = Some(now);
-        self.timers.set(Timer::Answer(id), now.after(self.settings.ping_timeout));
+        self.answers.set(id, now.after(self.settings.ping_timeout));
     }
 
     /// The time for an answer is over.
-    pub(crate) fn judge(&mut self, now: Now, id: LinkId, out: &mut Vec<Action>) {
+    pub(crate) fn judge_link(&mut self, now: Now, id: LinkId, out: &mut Vec<Action>) {
         let Some(link) = self.links.get_mut(id) else { return };
+        link.excused = false;
         match link.state {
             LinkState::Dialling => {
                 link.state = LinkState::Idle;
@@ -104,6 +105,7 @@ impl Prober {
                     self.failed(now, id, Cause::NoPong, out);
                 } else {
                     self.apply_to_link(now, id, Event::Success, Cause::Success, out);
+                    self.settle(now.mono, id, false, out);
                 }
             }
             _ => {}
@@ -112,10 +114,11 @@ impl Prober {
 
     /// The connection is gone, by the peer's doing.
     pub(crate) fn lost(&mut self, id: LinkId) {
-        self.timers.clear(Timer::Answer(id));
+        self.answers.clear(id);
         if let Some(link) = self.links.get_mut(id) {
             link.state = LinkState::Idle;
             link.in_flight = None;
+            link.excused = false;
             link.answers = false;
         }
     }
@@ -153,10 +156,11 @@ impl Prober {
 
     /// Nobody needs the link now.
     fn rest(&mut self, id: LinkId, out: &mut Vec<Action>) {
-        self.timers.clear(Timer::Answer(id));
+        self.answers.clear(id);
         self.timers.clear(Timer::Attempt(id));
         let Some(link) = self.links.get_mut(id) else { return };
         link.in_flight = None;
+        link.excused = false;
         if link.state != LinkState::Idle {
             link.state = LinkState::Idle;
             out.push(Action::Hangup(id));
@@ -168,15 +172,37 @@ impl Prober {
     pub(crate) fn forgive(&mut self, now: Moment, out: &mut Vec<Action>) {
         let links: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
         for id in links {
-            if self.timers.get(Timer::Answer(id)).is_none() {
-                continue;
+            if self.answers.get(id).is_some() {
+                self.ask_again(now, id, out);
             }
-            self.timers.set(Timer::Answer(id), now.after(self.settings.ping_timeout));
-            if let Some(link) = self.links.get_mut(id)
-                && link.in_flight.take().is_some()
-            {
-                self.attempt(now, id, out);
-            }
+        }
+    }
+
+    /// Asks a link once more whose question may have gone out late. Returns whether it does.
+    pub(crate) fn excuse(
+        &mut self,
+        now: Moment,
+        id: LinkId,
+        behind: Option<Moment>,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        let (Some(behind), Some(link)) = (behind, self.links.get_mut(id)) else { return false };
+        if link.excused || link.last_attempt.is_none_or(|asked| asked > behind) {
+            return false;
+        }
+        link.excused = true;
+        self.ask_again(now, id, out);
+        true
+    }
+
+    /// A fresh ping where one is unanswered, its whole time again for a connect.
+    fn ask_again(&mut self, now: Moment, id: LinkId, out: &mut Vec<Action>) {
+        self.answers.set(id, now.after(self.settings.ping_timeout));
+        let Some(link) = self.links.get_mut(id) else { return };
+        // What is sent now is sent after whatever kept the last one.
+        link.last_attempt = Some(now);
+        if link.in_flight.take().is_some() {
+            self.attempt(now, id, out);
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Registry {
     modules: Vec<Registered>,
     /// One deadline a module and node, moved on when it finds that the node was heard meanwhile.
     timers: Timers<(usize, NodeKey)>,
+    /// Those that were found silent, with when they were, until they are judged.
+    late: Timers<(usize, NodeKey)>,
 }
 
 /// A registered module, with the nodes it watches.
@@ -68,7 +70,13 @@ impl Registry {
     /// A registry without modules, for the machine with this id.
     #[must_use]
     pub const fn new(own: MachineId) -> Self {
-        Self { own, members: Vec::new(), modules: Vec::new(), timers: Timers::new() }
+        Self {
+            own,
+            members: Vec::new(),
+            modules: Vec::new(),
+            timers: Timers::new(),
+            late: Timers::new(),
+        }
     }
 
     /// Adds a module. Its nodes count as heard now.
@@ -112,9 +120,30 @@ impl Registry {
         }
     }
 
-    /// Finds who has been silent for too long. The notices are for the caller to deliver.
+    /// Finds who has been silent for too long, and shuts them out. The notices are for the caller to
+    /// deliver. Who cannot be sure that everything that arrived was admitted calls
+    /// [`Registry::advance`], makes sure, and calls [`Registry::judge`].
     pub fn tick(&mut self, now: Moment, out: &mut Vec<Notice>) {
+        self.advance(now);
+        self.judge(now, now, out);
+    }
+
+    /// Finds who has been silent for too long, and does nothing about it.
+    pub fn advance(&mut self, now: Moment) {
         while let Some((index, node)) = self.timers.pop_due(now) {
+            let Some(registered) = self.modules.get(index) else { continue };
+            let Some(peer) = registered.peers.get(&node.machine) else { continue };
+            match peer.slot.look(now, registered.registration.timeout) {
+                Some(again) => self.timers.set((index, node), again),
+                None => self.late.set((index, node), now),
+            }
+        }
+    }
+
+    /// Shuts out those that were found silent by `by` and have not been heard since. The notices are
+    /// for the caller to deliver.
+    pub fn judge(&mut self, now: Moment, by: Moment, out: &mut Vec<Notice>) {
+        while let Some((index, node)) = self.late.pop_due(by) {
             let Some(registered) = self.modules.get(index) else { continue };
             let Some(peer) = registered.peers.get(&node.machine) else { continue };
             let again = match peer.slot.watch(now, registered.registration.timeout) {
@@ -135,7 +164,19 @@ impl Registry {
     /// When [`Registry::tick`] is due next.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
+        [self.advance_at(), self.judge_at()].into_iter().flatten().min()
+    }
+
+    /// When [`Registry::advance`] is due next.
+    #[must_use]
+    pub fn advance_at(&self) -> Option<Moment> {
         self.timers.next()
+    }
+
+    /// Since when somebody waits for [`Registry::judge`].
+    #[must_use]
+    pub fn judge_at(&self) -> Option<Moment> {
+        self.late.next()
     }
 
     /// What the receiving threads need. To be taken anew after [`Registry::register`] and
@@ -167,6 +208,7 @@ impl Registry {
         for &machine in registered.peers.keys() {
             if let (Some(cluster), false) = (cluster, peers.contains_key(&machine)) {
                 self.timers.clear((index, NodeKey { cluster, machine }));
+                self.late.clear((index, NodeKey { cluster, machine }));
             }
         }
         registered.peers = Arc::new(peers);

@@ -52,15 +52,19 @@ impl Slot {
         Moment::from_millis(self.last_seen.load(Ordering::Relaxed))
     }
 
-    /// Looks whether the node is silent for longer than `timeout`, and shuts it out if so.
-    pub(crate) fn watch(&self, now: Moment, timeout: Duration) -> Watch {
+    /// When to look again; `None` if the node is silent for longer than `timeout`.
+    pub(crate) fn look(&self, now: Moment, timeout: Duration) -> Option<Moment> {
         let gate = self.gate.load(Ordering::Acquire);
         if gate != OPEN && !self.reopen(gate, now) {
-            return Watch::Again(Moment::from_millis(gate));
+            return Some(Moment::from_millis(gate));
         }
-        let late = first_late(self.last_seen(), timeout);
-        if late > now {
-            return Watch::Again(late);
+        Some(first_late(self.last_seen(), timeout)).filter(|&late| late > now)
+    }
+
+    /// Looks whether the node is silent for longer than `timeout`, and shuts it out if so.
+    pub(crate) fn watch(&self, now: Moment, timeout: Duration) -> Watch {
+        if let Some(again) = self.look(now, timeout) {
+            return Watch::Again(again);
         }
         let until = now.after(timeout.saturating_mul(2));
         let shut = until.as_millis();

@@ -244,6 +244,10 @@ impl Control {
                 }
                 Action::Close(link) => self.transport.command(LinkCommand::Close(link)),
                 Action::Dial(attempt) => self.transport.command(LinkCommand::Dial(attempt)),
+                Action::Drain => {
+                    let inbox = self.inbox.clone();
+                    self.transport.drain(Box::new(move |drained| inbox.drained(drained)));
+                }
                 Action::Flush(changes) => self.jobs.queue_flush(changes),
                 Action::Hangup(link) => self.transport.command(LinkCommand::Hangup(link)),
                 Action::Notify(notice) => {

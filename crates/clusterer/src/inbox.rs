@@ -1,6 +1,7 @@
 //! What the transport's thread tells the control thread: never lost, never waiting, bounded.
 
 use clusterer_core::Input;
+use clusterer_net::Drained;
 use clusterer_node::{Attempt, LinkEvent, LinkId, MachineId};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,8 +14,15 @@ use tokio::sync::Notify;
 /// ones answer pings that have been given up.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    links: Mutex<BTreeMap<LinkId, Mail>>,
+    mail: Mutex<AllMail>,
     filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct AllMail {
+    links: BTreeMap<LinkId, Mail>,
+    /// The transport was drained after all of that arrived.
+    drained: Option<Drained>,
 }
 
 #[derive(Debug, Default)]
@@ -36,6 +44,11 @@ impl Inbox {
         self.put(link, |mail| mail.pong = Some(Input::Pong { link, sender, nonce }));
     }
 
+    /// What has been put here before is all that had arrived.
+    pub(crate) fn drained(&self, drained: Drained) {
+        self.change(|mail| mail.drained = Some(drained));
+    }
+
     /// Waits until there is something.
     pub(crate) async fn filled(&self) {
         self.filled.notified().await;
@@ -43,14 +56,21 @@ impl Inbox {
 
     /// Takes everything, in order of each link.
     pub(crate) fn take(&self) -> Vec<Input> {
-        let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
-        links.into_values().flat_map(|mail| mail.inputs.into_iter().chain(mail.pong)).collect()
+        let AllMail { links, drained } =
+            std::mem::take(&mut *self.mail.lock().unwrap_or_else(PoisonError::into_inner));
+        let drained = drained.map(|Drained { behind, .. }| Input::Drained { behind });
+        let inputs = links.into_values().flat_map(|mail| mail.inputs.into_iter().chain(mail.pong));
+        inputs.chain(drained).collect()
     }
 
     fn put(&self, link: LinkId, change: impl FnOnce(&mut Mail)) {
-        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        change(links.entry(link).or_default());
-        drop(links);
+        self.change(|mail| change(mail.links.entry(link).or_default()));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut AllMail)) {
+        let mut mail = self.mail.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut mail);
+        drop(mail);
         self.filled.notify_one();
     }
 }

@@ -74,9 +74,15 @@ impl Bench {
         self.core.handle(self.now, input, &mut self.actions);
     }
 
+    /// Time passes, and nothing has arrived meanwhile.
     pub(crate) fn pass(&mut self, millis: u64) {
         self.now.mono = self.now.mono.after(Duration::from_millis(millis));
         self.input(Input::Tick);
+        let before = self.actions.len();
+        self.actions.retain(|action| !matches!(action, Action::Drain));
+        if self.actions.len() < before {
+            self.input(Input::Drained { behind: None });
+        }
     }
 
     pub(crate) fn attempt(&self) -> Attempt {

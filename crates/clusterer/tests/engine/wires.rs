@@ -8,7 +8,7 @@ use clusterer::{
 };
 use clusterer_bin::Outgoing;
 use clusterer_core::ping;
-use clusterer_net::{Command, Reply, Source};
+use clusterer_net::{AfterDrain, Command, Drained, Reply, Source};
 use clusterer_node::{Attempt, LinkEvent, LinkFailure, LinkId};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,6 +43,8 @@ pub(crate) struct Wires {
     commands: Mutex<Vec<Command>>,
     pings: Mutex<usize>,
     broken: AtomicBool,
+    /// What is to be told when everything was read; `None`: it is told at once.
+    drains: Mutex<Option<Vec<AfterDrain>>>,
 }
 
 impl Transport for Wires {
@@ -58,6 +60,13 @@ impl Transport for Wires {
     fn send_control(&self, _: LinkId, _: Outgoing) -> Result<(), SendError> {
         *self.pings.lock().unwrap() += 1;
         Ok(())
+    }
+
+    fn drain(&self, then: AfterDrain) {
+        match &mut *self.drains.lock().unwrap() {
+            Some(held) => held.push(then),
+            None => then(Drained::default()),
+        }
     }
 
     fn local_addresses(&self) -> Vec<SocketAddr> {
@@ -143,6 +152,23 @@ impl Bench {
         self.ingress.link(attempt, event, Moment::ZERO);
     }
 
+    /// Drains are not answered from now on.
+    fn hold_drains(&self) {
+        *self.wires.drains.lock().unwrap() = Some(Vec::new());
+    }
+
+    /// Waits until a drain is asked for.
+    async fn await_drain(&self) {
+        let held = || self.wires.drains.lock().unwrap().as_ref().is_some_and(|it| !it.is_empty());
+        eventually("a drain", held).await;
+    }
+
+    /// Answers the drains that were asked for, and those that will be.
+    fn drain(&self) {
+        let drains = self.wires.drains.lock().unwrap().take();
+        drains.into_iter().flatten().for_each(|then| then(Drained::default()));
+    }
+
     fn tries(&self) -> u32 {
         self.engine.view().node(node(2)).unwrap().availability.no_tries
     }
@@ -201,6 +227,22 @@ async fn an_event_of_an_attempt_that_was_hung_up_is_not_taken_for_the_next() {
     assert_eq!((bench.tries(), *bench.wires.pings.lock().unwrap()), (1, 0));
     bench.tell(bench.dials()[1], LinkEvent::Connected);
     eventually("it is pinged", || *bench.wires.pings.lock().unwrap() == 1).await;
+    bench.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn nobody_is_judged_before_the_transport_was_drained() {
+    let bench = Bench::start().await;
+    bench.hold_drains();
+    bench.wind(50);
+    bench.await_drain().await;
+    bench.settle().await;
+    assert_eq!(bench.tries(), 0);
+    bench.tell(bench.dials()[0], LinkEvent::Connected);
+    bench.drain();
+    eventually("it is pinged", || *bench.wires.pings.lock().unwrap() == 1).await;
+    bench.settle().await;
+    assert_eq!(bench.tries(), 0, "the connect lay unread");
     bench.engine.shutdown().await;
 }
 
