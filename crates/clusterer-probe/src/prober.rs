@@ -13,9 +13,6 @@ use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-/// A deadline that is noticed this much too late means that this process stood still, and nobody else.
-const STALL: Duration = Duration::from_millis(100);
-
 /// How often, and how patiently. An interval below a millisecond counts as one, a timeout above the
 /// interval as the interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +113,17 @@ pub(crate) enum Timer {
     Node(NodeKey),
 }
 
+impl Probed {
+    /// Whether a row says of this node what is known.
+    fn is_told_by(&self, target: &Target, status: StoredStatus) -> bool {
+        let Availability { no_tries, last_attempt, .. } = self.availability;
+        let limits =
+            |target: &Target| (target.max_failures, target.duration, target.address.is_some());
+        let is = StoredStatus { state: self.availability.state(), no_tries, last_attempt };
+        is == status && limits(&self.target) == limits(target)
+    }
+}
+
 impl Prober {
     /// A prober that knows no node. `seed` is where the nonces of pings begin: any number, better a
     /// random one, so that a pong meant for a former process is not taken.
@@ -146,8 +154,13 @@ impl Prober {
             if self.nodes.contains_key(&node) {
                 continue;
             }
-            let availability = stored(&target, status, now);
             let old = former.remove(&node);
+            // What is known already goes on as it is: by the monotonic clock, however the wall clock
+            // was set meanwhile.
+            let known = old.as_ref().filter(|old| old.is_told_by(&target, status));
+            let availability =
+                known.map_or_else(|| stored(&target, status, now), |old| old.availability);
+            let goes_on = known.is_some();
             let Target { address, bind, .. } = target;
             let peer = address.map(|address| Peer { machine: node.machine, address, bind });
             let kept = old.as_ref().and_then(|old| old.link);
@@ -160,7 +173,9 @@ impl Prober {
                 urgent.extend(link);
             }
             self.nodes.insert(node, Probed { target, availability, link });
-            self.time_node(node, now);
+            if !goes_on {
+                self.time_node(node, now);
+            }
         }
         for (node, old) in former {
             self.timers.clear(Timer::Node(node));
@@ -256,76 +271,6 @@ impl Prober {
         self.apply_and_settle(now, node, Event::Failure(now.unix), Cause::Reported, out)
     }
 
-    /// Does what is due, judging included. Call it when [`Prober::deadline`] has come, after everything
-    /// that happened before has been told. Who cannot be sure of that at once calls
-    /// [`Prober::advance`], makes sure, and calls [`Prober::judge`].
-    pub fn tick(&mut self, now: Now, out: &mut Vec<Action>) {
-        if is_stall(self.deadline(), now.mono) {
-            self.forgive(now.mono, out);
-        }
-        self.judge(now, now.mono, Heard::Unknown, out);
-        self.advance(now, out);
-    }
-
-    /// Does what is due and judges nobody: dials, pings, and puts disabled nodes in use again. A link
-    /// whose answer is late is not asked again before it has been judged.
-    pub fn advance(&mut self, now: Now, out: &mut Vec<Action>) {
-        if is_stall(self.timers.next(), now.mono) {
-            self.forgive(now.mono, out);
-        }
-        while let Some(timer) = self.timers.pop_due(now.mono) {
-            match timer {
-                Timer::Attempt(link) if self.answers.get(link).is_some_and(|at| at <= now.mono) => {
-                }
-                Timer::Attempt(link) => self.attempt(now.mono, link, out),
-                Timer::Node(node) => {
-                    // The node is there: removing one clears its timer.
-                    let _ = self.apply_and_settle(
-                        now,
-                        node,
-                        Event::DurationOver,
-                        Cause::DurationOver,
-                        out,
-                    );
-                }
-            }
-        }
-    }
-
-    /// Judges those that should have answered by `by`: who has not has failed.
-    pub fn judge(&mut self, now: Now, by: Moment, heard: Heard, out: &mut Vec<Action>) {
-        let mut behind = None;
-        if let Heard::All { behind: until } = heard {
-            behind = until;
-            if is_stall(self.judge_at(), now.mono) {
-                self.forgive(now.mono, out);
-            }
-        }
-        while let Some(link) = self.answers.pop_due(by) {
-            if !self.excuse(now.mono, link, behind, out) {
-                self.judge_link(now, link, out);
-            }
-        }
-    }
-
-    /// When [`Prober::tick`] is due next.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Moment> {
-        [self.advance_at(), self.judge_at()].into_iter().flatten().min()
-    }
-
-    /// When [`Prober::advance`] is due next.
-    #[must_use]
-    pub fn advance_at(&self) -> Option<Moment> {
-        self.timers.next()
-    }
-
-    /// When [`Prober::judge`] is due next.
-    #[must_use]
-    pub fn judge_at(&self) -> Option<Moment> {
-        self.answers.next()
-    }
-
     /// The availability of a node.
     #[must_use]
     pub fn availability(&self, node: NodeKey) -> Option<&Availability> {
@@ -367,7 +312,7 @@ impl Prober {
         left_up
     }
 
-    fn apply_and_settle(
+    pub(crate) fn apply_and_settle(
         &mut self,
         now: Now,
         node: NodeKey,
@@ -424,11 +369,6 @@ impl Prober {
             self.timers.clear(Timer::Node(node));
         }
     }
-}
-
-/// Whether a deadline is noticed so late that this process stood still.
-fn is_stall(due: Option<Moment>, now: Moment) -> bool {
-    due.is_some_and(|due| now.since(due) > STALL)
 }
 
 /// What a stored status means at this time.

@@ -1,7 +1,7 @@
 //! When a link is dialled, pinged, judged and left alone.
 
 use crate::link::{Link, Peer};
-use crate::prober::{Prober, Timer};
+use crate::prober::{Heard, Prober, Timer};
 use crate::transition::Event;
 use crate::{Action, Cause};
 use alloc::vec::Vec;
@@ -9,8 +9,82 @@ use clusterer_node::{
     AdminState, Attempt, Availability, LinkFailure, LinkId, LinkState, Moment, NodeKey, Now,
     Reachability,
 };
+use core::time::Duration;
+
+/// A deadline that is noticed this much too late means that this process stood still, and nobody else.
+const STALL: Duration = Duration::from_millis(100);
 
 impl Prober {
+    /// Does what is due, judging included. Call it when [`Prober::deadline`] has come, after everything
+    /// that happened before has been told. Who cannot be sure of that at once calls
+    /// [`Prober::advance`], makes sure, and calls [`Prober::judge`].
+    pub fn tick(&mut self, now: Now, out: &mut Vec<Action>) {
+        if is_stall(self.deadline(), now.mono) {
+            self.forgive(now.mono, out);
+        }
+        self.judge(now, now.mono, Heard::Unknown, out);
+        self.advance(now, out);
+    }
+
+    /// Does what is due and judges nobody: dials, pings, and puts disabled nodes in use again. A link
+    /// whose answer is late is not asked again before it has been judged.
+    pub fn advance(&mut self, now: Now, out: &mut Vec<Action>) {
+        if is_stall(self.timers.next(), now.mono) {
+            self.forgive(now.mono, out);
+        }
+        while let Some(timer) = self.timers.pop_due(now.mono) {
+            match timer {
+                Timer::Attempt(link) if self.answers.get(link).is_some_and(|at| at <= now.mono) => {
+                }
+                Timer::Attempt(link) => self.attempt(now.mono, link, out),
+                Timer::Node(node) => {
+                    // The node is there: removing one clears its timer.
+                    let _ = self.apply_and_settle(
+                        now,
+                        node,
+                        Event::DurationOver,
+                        Cause::DurationOver,
+                        out,
+                    );
+                }
+            }
+        }
+    }
+
+    /// Judges those that should have answered by `by`: who has not has failed.
+    pub fn judge(&mut self, now: Now, by: Moment, heard: Heard, out: &mut Vec<Action>) {
+        let mut behind = None;
+        if let Heard::All { behind: until } = heard {
+            behind = until;
+            if is_stall(self.judge_at(), now.mono) {
+                self.forgive(now.mono, out);
+            }
+        }
+        while let Some(link) = self.answers.pop_due(by) {
+            if !self.excuse(now.mono, link, behind, out) {
+                self.judge_link(now, link, out);
+            }
+        }
+    }
+
+    /// When [`Prober::tick`] is due next.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        [self.advance_at(), self.judge_at()].into_iter().flatten().min()
+    }
+
+    /// When [`Prober::advance`] is due next.
+    #[must_use]
+    pub fn advance_at(&self) -> Option<Moment> {
+        self.timers.next()
+    }
+
+    /// When [`Prober::judge`] is due next.
+    #[must_use]
+    pub fn judge_at(&self) -> Option<Moment> {
+        self.answers.next()
+    }
+
     /// Gives a node the link to its peer, the one it has if that leads there.
     pub(crate) fn attach(
         &mut self,
@@ -205,4 +279,9 @@ impl Prober {
             self.attempt(now, id, out);
         }
     }
+}
+
+/// Whether a deadline is noticed so late that this process stood still.
+fn is_stall(due: Option<Moment>, now: Moment) -> bool {
+    due.is_some_and(|due| now.since(due) > STALL)
 }
