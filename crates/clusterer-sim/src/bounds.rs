@@ -46,5 +46,5 @@ pub(crate) const fn asked(scenario: &Scenario) -> u64 {
 /// So long after its host stood still a node is accused for nothing: with the default settings, whatever
 /// was asked before has been judged.
 pub(crate) const INNOCENT: u64 = 2_000;
-/// A deadline missed by no more than this does not tell a node that it stood still.
-pub(crate) const UNSEEN_STALL: u64 = 100;
+/// What is handed over to the transport's thread and waits for longer tells that it was behind.
+pub(crate) const BEHIND: u64 = 100;

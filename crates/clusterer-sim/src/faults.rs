@@ -12,10 +12,14 @@ pub(crate) enum FaultKind {
     AdminUp,
     /// Packets that cannot be read, or make no sense, from a known host.
     BadPackets,
+    /// A host's wall clock jumps, forwards or backwards.
+    ClockJump,
     /// Nothing passes between two hosts.
     Cut,
     /// Nothing passes from one host to another; the way back is open.
     CutOneWay,
+    /// A process reads nothing any more, and goes on sending.
+    Deaf,
     /// One host closes its connections with another in order.
     Fin,
     /// Somebody else writes a row; at the end it is written back.
@@ -50,6 +54,10 @@ pub(crate) enum FaultKind {
     Slow,
     /// A process is not scheduled for a short while.
     Stall,
+    /// Only its control thread is not.
+    StallControl,
+    /// Only its transport's thread is not.
+    StallTransport,
     /// A process is stopped: its kernel accepts and acknowledges, nobody reads.
     Stop,
     /// The database does not answer.
@@ -62,8 +70,10 @@ pub(crate) const FAULTS: &[FaultKind] = &[
     FaultKind::AdminDown,
     FaultKind::AdminUp,
     FaultKind::BadPackets,
+    FaultKind::ClockJump,
     FaultKind::Cut,
     FaultKind::CutOneWay,
+    FaultKind::Deaf,
     FaultKind::Fin,
     FaultKind::ForeignRow,
     FaultKind::Garbage,
@@ -81,6 +91,8 @@ pub(crate) const FAULTS: &[FaultKind] = &[
     FaultKind::Reset,
     FaultKind::Slow,
     FaultKind::Stall,
+    FaultKind::StallControl,
+    FaultKind::StallTransport,
     FaultKind::Stop,
     FaultKind::StoreFails,
     FaultKind::StoreSlow,
@@ -135,8 +147,10 @@ impl FaultKind {
             Self::AdminDown => "admin_down",
             Self::AdminUp => "admin_up",
             Self::BadPackets => "bad_packets",
+            Self::ClockJump => "clock_jump",
             Self::Cut => "cut",
             Self::CutOneWay => "cut_one_way",
+            Self::Deaf => "deaf",
             Self::Fin => "fin",
             Self::ForeignRow => "foreign_row",
             Self::Garbage => "garbage",
@@ -154,6 +168,8 @@ impl FaultKind {
             Self::Reset => "reset",
             Self::Slow => "slow",
             Self::Stall => "stall",
+            Self::StallControl => "stall_control",
+            Self::StallTransport => "stall_transport",
             Self::Stop => "stop",
             Self::StoreFails => "store_fails",
             Self::StoreSlow => "store_slow",
@@ -164,9 +180,9 @@ impl FaultKind {
     const fn span(self) -> (u64, u64) {
         match self {
             Self::Kill | Self::KillReset => (0, 6_000),
-            Self::Stall => (20, 2_500),
+            Self::Stall | Self::StallControl | Self::StallTransport => (20, 2_500),
             Self::Cut | Self::CutOneWay | Self::PowerOff => (50, 8_000),
-            Self::Stop => (1_000, 10_000),
+            Self::Deaf | Self::Stop => (1_000, 10_000),
             Self::Impostor => (500, 1_500),
             Self::StoreFails => (500, 4_000),
             Self::AdminDown | Self::ForeignRow | Self::RemoveRow => (500, 8_000),

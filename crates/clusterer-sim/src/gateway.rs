@@ -5,6 +5,7 @@ use crate::connection::{ConnectionId, Ending, Readiness, Side};
 use crate::env::Env;
 use crate::process::Process;
 use crate::scenario;
+use crate::terrain::Part;
 use clusterer_bin::{Dialect, Framer, Packet, Step};
 use clusterer_core::{Admission, pong};
 use clusterer_node::{Attempt, LinkEvent, LinkFailure, MachineId};
@@ -29,6 +30,10 @@ impl Stream {
 impl Process {
     /// Takes in everything that has arrived.
     pub(crate) fn look(&mut self, env: &mut Env) {
+        let host = env.terrain.host(self.host);
+        if host.is_stuck(Part::Transport) || host.is_stuck(Part::Reading) {
+            return;
+        }
         while let Some((id, side, readiness)) = env.next_ready(self.host) {
             let attempt = self.mind.streams.get(&id).and_then(|stream| stream.attempt);
             match readiness {
@@ -146,7 +151,7 @@ impl Process {
             }
             Admission::Pong { sender, nonce } => {
                 if let Some(Attempt { link, .. }) = stream.attempt {
-                    self.mind.ponged.insert(link);
+                    self.ponged(link, nonce);
                     self.mind.inbox.pong(link, sender, nonce);
                 }
             }

@@ -2,12 +2,14 @@
 //! the order of each link, of the pongs between two events only the last.
 
 use clusterer_core::Input;
-use clusterer_node::{Attempt, LinkEvent, LinkId, MachineId};
+use clusterer_node::{Attempt, LinkEvent, LinkId, MachineId, Moment};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     links: BTreeMap<LinkId, Mail>,
+    /// Everything that had arrived is here.
+    drained: Option<Input>,
 }
 
 #[derive(Debug, Default)]
@@ -29,13 +31,18 @@ impl Inbox {
         mail.pong = Some(Input::Pong { link, sender, nonce });
     }
 
+    pub(crate) fn drained(&mut self, behind: Option<Moment>) {
+        self.drained = Some(Input::Drained { behind });
+    }
+
     /// Most inputs that wait for one link.
     pub(crate) fn longest(&self) -> usize {
         self.links.values().map(|mail| mail.inputs.len()).max().unwrap_or(0)
     }
 
     pub(crate) fn take(&mut self) -> Vec<Input> {
-        let links = std::mem::take(&mut self.links);
-        links.into_values().flat_map(|mail| mail.inputs.into_iter().chain(mail.pong)).collect()
+        let Self { links, drained } = std::mem::take(self);
+        let inputs = links.into_values().flat_map(|mail| mail.inputs.into_iter().chain(mail.pong));
+        inputs.chain(drained).collect()
     }
 }

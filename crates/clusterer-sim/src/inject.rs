@@ -5,7 +5,7 @@ use crate::connection::{ConnectionId, Ending, Side};
 use crate::faults::{Fault, FaultKind};
 use crate::process::CLUSTER;
 use crate::scenario::{self, EPOCH};
-use crate::terrain::Condition;
+use crate::terrain::{Condition, Part};
 use crate::world::{Actor, World};
 use bytes::Bytes;
 use clusterer_bin::{Dialect, Origin, PacketWriter};
@@ -24,6 +24,10 @@ impl World {
         let fits = match kind {
             FaultKind::AdminDown
             | FaultKind::AdminUp
+            | FaultKind::ClockJump
+            | FaultKind::Deaf
+            | FaultKind::StallControl
+            | FaultKind::StallTransport
             | FaultKind::ForeignRow
             | FaultKind::Reload
             | FaultKind::RemoveRow
@@ -63,11 +67,19 @@ impl World {
                     self.speak(host, other, &stale_pong(host));
                 }
             }
+            FaultKind::ClockJump => {
+                if let Some((node, env)) = self.node(host) {
+                    // Up to a day, of which most is more than any duration.
+                    node.wall += i64::try_from(size % 172_800).unwrap_or(0) - 86_400;
+                    env.line(format_args!("m{}'s wall clock is off by {} s", host + 1, node.wall));
+                }
+            }
             FaultKind::Cut => {
                 self.env.terrain.path_mut(host, other).cuts += 1;
                 self.env.terrain.path_mut(other, host).cuts += 1;
             }
             FaultKind::CutOneWay => self.env.terrain.path_mut(host, other).cuts += 1,
+            FaultKind::Deaf => self.env.terrain.stick(now, host, Part::Reading, true),
             FaultKind::Fin => self.close_between(host, other, Ending::Fin),
             FaultKind::ForeignRow => self.write_row(fault, true),
             FaultKind::Garbage => {
@@ -123,6 +135,8 @@ impl World {
             FaultKind::Stall | FaultKind::Stop => {
                 self.env.terrain.set_condition(now, host, Condition::Stopped);
             }
+            FaultKind::StallControl => self.env.terrain.stick(now, host, Part::Control, true),
+            FaultKind::StallTransport => self.env.terrain.stick(now, host, Part::Transport, true),
             FaultKind::StoreFails => {
                 if let Some((node, _)) = self.node(host) {
                     node.store.failing += 1;
@@ -147,6 +161,7 @@ impl World {
                 self.env.terrain.path_mut(other, host).cuts -= 1;
             }
             FaultKind::CutOneWay => self.env.terrain.path_mut(host, other).cuts -= 1,
+            FaultKind::Deaf => self.go_on(host, Part::Reading),
             FaultKind::ForeignRow => self.write_row(fault, false),
             FaultKind::Impostor => {
                 let Some(connection) = connection else { return };
@@ -181,6 +196,8 @@ impl World {
                 }
                 self.work(host);
             }
+            FaultKind::StallControl => self.go_on(host, Part::Control),
+            FaultKind::StallTransport => self.go_on(host, Part::Transport),
             FaultKind::StoreFails => {
                 if let Some((node, _)) = self.node(host) {
                     node.store.failing -= 1;
@@ -194,6 +211,16 @@ impl World {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn go_on(&mut self, host: usize, part: Part) {
+        self.env.terrain.stick(self.env.now, host, part, false);
+        if self.runs(host) {
+            if let Some((node, env)) = self.node(host) {
+                node.obey(env);
+            }
+            self.work(host);
         }
     }
 

@@ -5,7 +5,7 @@ use crate::env::Env;
 use crate::links::Link;
 use crate::process::{Mind, Process};
 use crate::scenario;
-use crate::terrain::Reach;
+use crate::terrain::{Part, Reach};
 use bytes::Bytes;
 use clusterer_core::{Cause, Transition};
 use clusterer_node::StoredStatus;
@@ -30,19 +30,21 @@ impl Process {
         let Some(peer) = scenario::host_of(said.node.machine) else { return };
         let (reach, since) = env.terrain.reach(self.host, peer);
         let settled = reach == Reach::Calm && env.now > since + bounds::known(&self.scenario);
-        if !self.scenario.judged || !settled || said.cause != Cause::NoPong {
-            return;
-        }
-        let link = self.mind.view.node(said.node).and_then(|view| view.link);
-        let link = link.and_then(|link| self.mind.links.get(&link));
-        let late =
-            link.map(|link| (env.now - link.asked_at).saturating_sub(self.scenario.ping_timeout));
-        // Known: if the control half wakes first, and what was asked fell due in the last moment of the
-        // stall, nothing shows that there was one.
-        let unseen = late.is_some_and(|late| late <= bounds::UNSEEN_STALL);
-        let woke_now = env.terrain.host(self.host).since == env.now;
-        if !(unseen && woke_now) {
+        let deaf = env.terrain.host(self.host).is_stuck(Part::Reading);
+        if self.scenario.judged && settled && !deaf && said.cause == Cause::NoPong {
             env.break_invariant(format_args!("m{} accuses for nothing: {said:?}", self.host + 1));
+        }
+    }
+
+    /// Who is up again has answered what he was asked last; or he is one of those that never answer.
+    pub(crate) fn confirm(&self, env: &mut Env, said: &Transition) {
+        let link = self.mind.view.node(said.node).and_then(|view| view.link);
+        let Some((id, link)) = link.and_then(|id| Some((id, self.mind.links.get(&id)?))) else {
+            return;
+        };
+        let silent = !self.mind.ponged.contains(&id);
+        if said.cause == Cause::Success && !link.answered && !silent {
+            env.break_invariant(format_args!("m{}: success unasked: {said:?}", self.host + 1));
         }
     }
 

@@ -7,6 +7,7 @@ use crate::env::Env;
 use crate::gateway::Stream;
 use crate::process::Process;
 use crate::scenario;
+use crate::terrain::Part;
 use bytes::Bytes;
 use clusterer_core::ping;
 use clusterer_node::{Attempt, LinkId};
@@ -17,8 +18,10 @@ use std::collections::VecDeque;
 pub(crate) enum Command {
     Close(LinkId),
     Dial(Attempt),
+    Drain,
     Hangup(LinkId),
     Open(LinkId, usize),
+    Ping(LinkId, i32),
 }
 
 /// One outbound connection slot.
@@ -27,8 +30,10 @@ pub(crate) struct Link {
     peer: usize,
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) connected: bool,
-    /// When it was pinged last.
-    pub(crate) asked_at: u64,
+    /// What it was last asked, by a ping.
+    asked: Option<i32>,
+    /// It was answered.
+    pub(crate) answered: bool,
     pub(crate) queue: VecDeque<Bytes>,
     dials: VecDeque<u64>,
 }
@@ -44,19 +49,30 @@ impl Process {
     /// it is out of date.
     pub(crate) fn command(&mut self, env: &mut Env, commands: Vec<Command>) {
         let waiting = !self.mind.commands.is_empty();
+        // A drain takes a turn that has not begun yet.
+        let drains = commands.iter().any(|command| matches!(command, Command::Drain));
         self.mind.commands.extend(commands);
-        if waiting || self.mind.commands.is_empty() {
+        if waiting && !drains || self.mind.commands.is_empty() {
             return;
         }
-        if env.rng.chance(bounds::LATE_COMMANDS) {
-            let at = env.now + env.rng.between(1, 3);
+        self.mind.wanted.get_or_insert(env.now);
+        let late = env.rng.chance(bounds::LATE_COMMANDS);
+        if late || drains {
+            let at = env.now + if late { env.rng.between(1, 3) } else { 0 };
             env.agenda.put(at, Event::Obey { host: self.host, life: self.life });
         } else {
             self.obey(env);
         }
     }
 
+    /// One turn of the transport's thread.
     pub(crate) fn obey(&mut self, env: &mut Env) {
+        if env.terrain.host(self.host).is_stuck(Part::Transport) {
+            return;
+        }
+        if self.mind.wanted.take().is_some_and(|since| env.now - since > bounds::BEHIND) {
+            self.mind.behind = Some(self.moment(env));
+        }
         for command in std::mem::take(&mut self.mind.commands) {
             match command {
                 Command::Close(link) => {
@@ -64,11 +80,19 @@ impl Process {
                     self.mind.links.remove(&link);
                 }
                 Command::Dial(attempt) => self.dial(env, attempt),
+                Command::Drain => {
+                    self.look(env);
+                    self.mind.inbox.drained(self.mind.behind);
+                }
                 Command::Hangup(link) => self.hang_up(env, link),
                 Command::Open(link, peer) => {
                     self.mind.links.insert(link, Link::new(peer));
                 }
+                Command::Ping(link, nonce) => self.ping(env, link, nonce),
             }
+        }
+        for link in self.mind.links.keys().copied().collect::<Vec<_>>() {
+            self.flush_link(env, link);
         }
     }
 
@@ -99,12 +123,20 @@ impl Process {
         }
     }
 
-    pub(crate) fn ping(&mut self, env: &mut Env, id: LinkId, nonce: i32) {
+    fn ping(&mut self, env: &mut Env, id: LinkId, nonce: i32) {
         let Some(link) = self.mind.links.get_mut(&id) else { return };
-        link.asked_at = env.now;
+        (link.asked, link.answered) = (Some(nonce), false);
         let Ok(packet) = ping(scenario::machine(self.host), nonce) else { return };
         if let (Some(connection), true) = (link.connection, link.connected) {
             env.send(connection, Side::Dialler, packet.to(0).shared);
+        }
+    }
+
+    /// A pong came on a link's connection.
+    pub(crate) fn ponged(&mut self, id: LinkId, nonce: i32) {
+        self.mind.ponged.insert(id);
+        if let Some(link) = self.mind.links.get_mut(&id) {
+            link.answered |= link.asked == Some(nonce);
         }
     }
 
@@ -121,6 +153,9 @@ impl Process {
     }
 
     pub(crate) fn flush_link(&mut self, env: &mut Env, id: LinkId) {
+        if env.terrain.host(self.host).is_stuck(Part::Transport) {
+            return;
+        }
         let Some(link) = self.mind.links.get_mut(&id) else { return };
         let (Some(connection), true) = (link.connection, link.connected) else { return };
         while let Some(end) = env.end(connection, Side::Dialler)

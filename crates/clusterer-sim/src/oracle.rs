@@ -40,12 +40,21 @@ impl Oracle {
 
     /// A table is about to be loaded.
     pub(crate) fn load(&mut self, now: u64, table: &Table) {
-        self.rows = table.peers().map(|node| (node.key(), node.row.clone())).collect();
+        let rows = table.peers().map(|node| (node.key(), node.row.clone())).collect();
+        let before = std::mem::replace(&mut self.rows, rows);
         self.nodes.retain(|key, _| self.rows.contains_key(key));
         for (key, known) in &mut self.nodes {
             known.changed_at = now;
-            known.failed_at = None;
-            known.id = self.rows.get(key).map_or(known.id, |row| row.id);
+            let (Some(was), Some(row)) = (before.get(key), self.rows.get(key)) else { continue };
+            known.id = row.id;
+            // A row that says what is known already changes nothing, whatever the wall clock shows.
+            let Availability { no_tries, last_attempt, .. } = known.availability;
+            let same = (row.state, row.no_tries, row.last_attempt)
+                == (known.availability.state(), no_tries, last_attempt);
+            let limits = |row: &Row| (row.duration, row.max_failures());
+            if !same || limits(was) != limits(row) {
+                known.failed_at = None;
+            }
         }
     }
 
@@ -127,7 +136,7 @@ impl Oracle {
             }
             let state = known.availability.state();
             let waits = known.availability.reachability == Reachability::Disabled;
-            let since = known.changed_at.max(running);
+            let since = known.failed_at.unwrap_or(known.changed_at).max(running);
             let wait = bounds::disabled(scenario, duration(row));
             if waits && env.now > since + wait + bounds::SLACK {
                 env.break_invariant(format_args!("m{}: {key} stays disabled", own + 1));

@@ -14,6 +14,7 @@ use crate::oracle::Oracle;
 use crate::scenario::{self, Scenario};
 use crate::store::Store;
 use crate::tamper::Tamper;
+use crate::terrain::Part;
 use clusterer_bin::{Dialect, Origin, PacketWriter};
 use clusterer_core::{Action, Core, Input, Settings, View};
 use clusterer_node::{
@@ -39,6 +40,8 @@ pub(crate) struct Process {
     /// The module sends nothing.
     pub(crate) muted: bool,
     pub(crate) life: u32,
+    /// How far its wall clock is off, seconds.
+    pub(crate) wall: i64,
     /// What it forgets when it dies.
     pub(crate) mind: Mind,
 }
@@ -53,6 +56,10 @@ pub(crate) struct Mind {
     pub(crate) links: BTreeMap<LinkId, Link>,
     /// What the transport's half has yet to do.
     pub(crate) commands: Vec<Command>,
+    /// Since when it has something to do.
+    pub(crate) wanted: Option<u64>,
+    /// Until when something last waited for it for too long.
+    pub(crate) behind: Option<Moment>,
     pub(crate) streams: BTreeMap<ConnectionId, Stream>,
     /// Links whose present connection has carried a pong.
     pub(crate) ponged: BTreeSet<LinkId>,
@@ -76,7 +83,7 @@ impl Process {
     pub(crate) fn new(host: usize, scenario: Rc<Scenario>, tamper: Box<dyn Tamper>) -> Self {
         let store = Store::new(scenario.rows.clone());
         let mind = Mind::new(host, &scenario, 0, 0);
-        Self { host, scenario, store, tamper, muted: false, life: 0, mind }
+        Self { host, scenario, store, tamper, muted: false, life: 0, wall: 0, mind }
     }
 
     /// A new life: nothing is remembered but what the store holds.
@@ -121,7 +128,7 @@ impl Process {
     pub(crate) fn wake(&mut self, env: &mut Env) {
         if self.mind.wake_at == Some(env.now) {
             self.mind.wake_at = None;
-            self.work(env);
+            self.turn(env);
         }
     }
 
@@ -150,6 +157,9 @@ impl Process {
     }
 
     pub(crate) fn administer(&mut self, env: &mut Env, node: NodeKey, admin: AdminState) {
+        if self.is_stuck(env) {
+            return;
+        }
         let mut actions = self.drain(env);
         let (now, mut found) = (self.now(env), Vec::new());
         let protocol = self.protocol(node);
@@ -162,6 +172,9 @@ impl Process {
     }
 
     pub(crate) fn report_failure(&mut self, env: &mut Env, node: NodeKey) {
+        if self.is_stuck(env) {
+            return;
+        }
         let mut actions = self.drain(env);
         let (now, mut found) = (self.now(env), Vec::new());
         let protocol = self.protocol(node);
@@ -193,6 +206,9 @@ impl Process {
 
     /// One turn of the control half: what happened, then what is due, then the view.
     pub(crate) fn turn(&mut self, env: &mut Env) {
+        if self.is_stuck(env) {
+            return;
+        }
         let mut actions = self.drain(env);
         self.tick(env, &mut actions);
         self.finish(env, actions);
@@ -242,6 +258,7 @@ impl Process {
             if let Action::Changed(transition) = action {
                 self.mind.oracle.changed(env, self.host, unix, transition);
                 self.acquit(env, transition);
+                self.confirm(env, transition);
             }
         }
         actions.append(&mut found);
@@ -271,6 +288,7 @@ impl Process {
             match action {
                 Action::Close(link) => commands.push(Command::Close(link)),
                 Action::Dial(attempt) => commands.push(Command::Dial(attempt)),
+                Action::Drain => commands.push(Command::Drain),
                 Action::Flush(changes) => self.mind.flush = Some(changes),
                 Action::Hangup(link) => commands.push(Command::Hangup(link)),
                 Action::Notify(notice) => {
@@ -287,7 +305,7 @@ impl Process {
                     };
                     commands.push(Command::Open(link, peer));
                 }
-                Action::Ping { link, nonce } => self.ping(env, link, nonce),
+                Action::Ping { link, nonce } => commands.push(Command::Ping(link, nonce)),
                 _ => {}
             }
         }
@@ -352,7 +370,13 @@ impl Process {
 
     pub(crate) fn unix(&self, env: &Env) -> UnixTime {
         // Every host's second begins at another moment.
-        UnixTime::from_secs(scenario::EPOCH + (env.now + self.mind.offset % 1_000) / 1_000)
+        let right = scenario::EPOCH + (env.now + self.mind.offset % 1_000) / 1_000;
+        UnixTime::from_secs(right.saturating_add_signed(self.wall))
+    }
+
+    /// The control thread does not go on.
+    fn is_stuck(&self, env: &Env) -> bool {
+        env.terrain.host(self.host).is_stuck(Part::Control)
     }
 }
 
@@ -375,6 +399,8 @@ impl Mind {
             gates: Gates::new(CLUSTER, scenario),
             links: BTreeMap::new(),
             commands: Vec::new(),
+            wanted: None,
+            behind: None,
             streams: BTreeMap::new(),
             ponged: BTreeSet::new(),
             job: None,

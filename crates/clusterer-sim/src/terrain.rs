@@ -32,6 +32,34 @@ pub(crate) struct Host {
     pub(crate) condition: Condition,
     /// Since when its condition is what it is.
     pub(crate) since: u64,
+    /// Faults by which a part of its process stands still, by [`Part`].
+    stuck: [u32; 3],
+}
+
+/// A part of a process that can stand still while the others go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The control thread.
+    Control,
+    /// What reads in the transport's thread.
+    Reading,
+    /// The transport's thread.
+    Transport,
+}
+
+impl Host {
+    const fn new(condition: Condition, since: u64) -> Self {
+        Self { condition, since, stuck: [0; 3] }
+    }
+
+    pub(crate) const fn is_stuck(&self, part: Part) -> bool {
+        self.stuck[part as usize] > 0
+    }
+
+    /// Nothing of it stands still.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.condition == Condition::Running && self.stuck == [0; 3]
+    }
 }
 
 /// The way from one host to another.
@@ -60,7 +88,7 @@ impl Terrain {
     /// All hosts run, all paths carry.
     pub(crate) fn new(hosts: usize) -> Self {
         Self {
-            hosts: vec![Host { condition: Condition::Running, since: 0 }; hosts],
+            hosts: vec![Host::new(Condition::Running, 0); hosts],
             paths: vec![Path::default(); hosts * hosts],
             reach: vec![(Reach::Calm, 0); hosts * hosts],
         }
@@ -79,7 +107,24 @@ impl Terrain {
     }
 
     pub(crate) fn set_condition(&mut self, now: u64, host: usize, condition: Condition) {
-        self.hosts[host] = Host { condition, since: now };
+        let stuck = self.hosts[host].stuck;
+        self.hosts[host] = Host { condition, since: now, stuck };
+        self.settle_host(now, host);
+    }
+
+    /// A new process, all parts of which go on.
+    pub(crate) fn start(&mut self, now: u64, host: usize) {
+        self.hosts[host] = Host::new(Condition::Running, now);
+        self.settle_host(now, host);
+    }
+
+    /// One more fault, or one less, by which a part of a process stands still.
+    pub(crate) fn stick(&mut self, now: u64, host: usize, part: Part, more: bool) {
+        let Host { since, stuck, .. } = &mut self.hosts[host];
+        let count = &mut stuck[part as usize];
+        // A process that was replaced meanwhile has none of its predecessor's.
+        *count = if more { *count + 1 } else { count.saturating_sub(1) };
+        *since = now;
         self.settle_host(now, host);
     }
 
@@ -126,10 +171,11 @@ impl Terrain {
 
     fn judge(&self, from: usize, to: usize) -> Reach {
         let (there, back) = (self.path(from, to), self.path(to, from));
-        let other = self.hosts[to].condition;
+        let Host { condition: other, .. } = self.hosts[to];
+        let answers = ![Part::Reading, Part::Transport].iter().any(|&p| self.hosts[to].is_stuck(p));
         if there.cuts + back.cuts > 0 || matches!(other, Condition::Dead | Condition::Off) {
             Reach::Unreachable
-        } else if other == Condition::Stopped {
+        } else if other == Condition::Stopped || !answers {
             Reach::Standing
         } else if there.loss + back.loss + there.delay + back.delay > 0
             || there.routeless > 0

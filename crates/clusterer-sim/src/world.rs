@@ -9,7 +9,7 @@ use crate::process::Process;
 use crate::rng::Rng;
 use crate::scenario::Scenario;
 use crate::tamper::{Tamper, Untouched};
-use crate::terrain::Condition;
+use crate::terrain::{Condition, Part};
 use crate::trace::Trace;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -155,6 +155,8 @@ impl World {
                     && node.life == life
                 {
                     node.obey(env);
+                    node.turn(env);
+                    return Some(host);
                 }
             }
             Event::StoreDone { host, life } => {
@@ -196,7 +198,7 @@ impl World {
     }
 
     pub(crate) fn start(&mut self, host: usize) {
-        self.env.terrain.set_condition(self.env.now, host, Condition::Running);
+        self.env.terrain.start(self.env.now, host);
         match self.actors.get_mut(host) {
             Some(Actor::Node(node)) => node.start(&mut self.env),
             Some(Actor::Old(old)) => old.start(&mut self.env),
@@ -246,7 +248,7 @@ impl World {
         if node.life != life {
             return;
         }
-        if runs {
+        if runs && !env.terrain.host(host).is_stuck(Part::Control) {
             node.store_done(env);
         } else {
             env.agenda.put(env.now + OFFER_AGAIN, Event::StoreDone { host, life });
@@ -254,8 +256,9 @@ impl World {
     }
 
     fn judge(&mut self, host: usize) {
-        let runs = self.runs(host);
-        if let (true, true, Some((node, env))) = (self.scenario.judged, runs, self.node(host)) {
+        // Who stands still in part cannot be judged, and has his time when he goes on.
+        let whole = self.env.terrain.host(host).is_whole();
+        if let (true, true, Some((node, env))) = (self.scenario.judged, whole, self.node(host)) {
             node.judge(env);
         }
     }
