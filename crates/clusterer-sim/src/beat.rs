@@ -11,7 +11,8 @@ pub(crate) const NAME: &str = "beat";
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Heard {
     Event(ModuleEvent),
-    Packet(PacketContext),
+    /// With the number it carries.
+    Packet(PacketContext, Option<i32>),
 }
 
 #[derive(Debug, Default)]
@@ -32,8 +33,9 @@ impl Beat {
 
 impl ClusterModule for Beat {
     fn on_packet(&self, context: &PacketContext, packet: &Packet<'_>) -> Result<(), Malformed> {
-        self.note(Heard::Packet(*context));
-        packet.body().int()?;
+        let number = packet.body().int();
+        self.note(Heard::Packet(*context, number.ok()));
+        number?;
         Ok(())
     }
 

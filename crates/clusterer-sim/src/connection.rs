@@ -51,6 +51,8 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) host: usize,
+    /// How often that host had moved when its address was taken.
+    pub(crate) moved: u8,
     pub(crate) open: bool,
     /// What the process has yet to look at.
     pub(crate) pending: VecDeque<Readiness>,
@@ -88,9 +90,9 @@ impl Side {
 }
 
 impl End {
-    pub(crate) fn new(host: usize, open: bool, user_timeout: Option<u64>) -> Self {
+    pub(crate) fn new(host: usize, moved: u8, open: bool, user_timeout: Option<u64>) -> Self {
         let (pending, flow) = (VecDeque::new(), Flow::default());
-        Self { host, open, pending, user_timeout, flow }
+        Self { host, moved, open, pending, user_timeout, flow }
     }
 }
 

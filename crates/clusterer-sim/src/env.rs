@@ -9,7 +9,7 @@ use crate::terrain::{Condition, Terrain};
 use crate::trace::Trace;
 use bytes::Bytes;
 use clusterer_node::LinkFailure;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 /// How long a kernel waits before it sends again for the first time, and the most it ever waits.
@@ -39,6 +39,8 @@ pub(crate) struct Env {
     count: u64,
     /// By host: ends with something to look at.
     ready: Vec<VecDeque<(ConnectionId, Side)>>,
+    /// Connections on which somebody spoke who has no part in what is sent there.
+    pub(crate) tainted: BTreeSet<ConnectionId>,
     /// Hosts that got something to look at since somebody asked.
     touched: Vec<usize>,
 }
@@ -66,6 +68,7 @@ impl Env {
             connections: BTreeMap::new(),
             count: 0,
             ready: vec![VecDeque::new(); hosts],
+            tainted: BTreeSet::new(),
             touched: Vec::new(),
         }
     }
@@ -98,17 +101,18 @@ impl Env {
         self.connections.get(&id).map(|connection| connection.end(side))
     }
 
-    /// Begins a connect. What becomes of it is a [`Readiness`] of the dialler's end.
+    /// Begins a connect to a host where it is found after so many moves. What becomes of it is a
+    /// [`Readiness`] of the dialler's end.
     pub(crate) fn dial(
         &mut self,
         from: usize,
-        to: usize,
+        (to, moved): (usize, u8),
         user_timeout: Option<u64>,
     ) -> ConnectionId {
         let id = ConnectionId(self.count);
         self.count += 1;
-        let dialler = End::new(from, true, user_timeout);
-        let acceptor = End::new(to, false, None);
+        let dialler = End::new(from, self.terrain.host(from).moved, true, user_timeout);
+        let acceptor = End::new(to, moved, false, None);
         self.connections.insert(id, Connection { dialler, acceptor });
         self.agenda.put(self.now, Event::Syn(id, 0));
         id
@@ -132,7 +136,9 @@ impl Env {
     pub(crate) fn syn_arrive(&mut self, id: ConnectionId, tries: u32) {
         let Some((from, to)) = self.dialling(id) else { return };
         let condition = self.terrain.host(to).condition;
-        if condition == Condition::Off || !self.passes(to, from) {
+        let there = self.end(id, Side::Acceptor).map(|end| end.moved);
+        let gone = condition == Condition::Off || there != Some(self.terrain.host(to).moved);
+        if gone || !self.passes(to, from) {
             let again = self.now + (SYN_RETRANSMISSION << tries.min(5));
             return self.agenda.put(again, Event::Syn(id, tries + 1));
         }
@@ -155,10 +161,15 @@ impl Env {
         }
     }
 
-    /// Sends bytes, in one packet or in several.
+    /// Sends a packet, in one piece or in several.
     pub(crate) fn send(&mut self, id: ConnectionId, side: Side, bytes: Bytes) {
         self.sent.packets += 1;
         self.sent.bytes += bytes.len() as u64;
+        self.send_part(id, side, bytes);
+    }
+
+    /// Sends some bytes of a packet.
+    pub(crate) fn send_part(&mut self, id: ConnectionId, side: Side, bytes: Bytes) {
         let mut rest = bytes;
         while rest.len() > 1 && self.rng.chance(60) {
             let cut = 1 + self.rng.index(rest.len() - 1);
@@ -217,8 +228,11 @@ impl Env {
         if arrives {
             found.extend(end.flow.backlog.iter_mut().filter_map(|segment| segment.payload.take()));
         }
+        let host = end.host;
         if acknowledged {
             end.flow.backlog.clear();
+            // There is room again.
+            self.touched.push(host);
         }
         end.flow.tries += 1;
         end.flow.retransmitting =

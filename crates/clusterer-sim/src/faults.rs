@@ -36,6 +36,8 @@ pub(crate) enum FaultKind {
     KillReset,
     /// Packets are lost.
     Loss,
+    /// A node is started anew at another address, and most of the others load the table.
+    Move,
     /// A module sends nothing.
     Mute,
     /// New connections find no route.
@@ -82,6 +84,7 @@ pub(crate) const FAULTS: &[FaultKind] = &[
     FaultKind::Kill,
     FaultKind::KillReset,
     FaultKind::Loss,
+    FaultKind::Move,
     FaultKind::Mute,
     FaultKind::NoRoute,
     FaultKind::PowerOff,
@@ -159,6 +162,7 @@ impl FaultKind {
             Self::Kill => "kill",
             Self::KillReset => "kill_reset",
             Self::Loss => "loss",
+            Self::Move => "move",
             Self::Mute => "mute",
             Self::NoRoute => "no_route",
             Self::PowerOff => "power_off",
@@ -179,7 +183,7 @@ impl FaultKind {
     /// How long one lasts, milliseconds: the shortest and the longest.
     const fn span(self) -> (u64, u64) {
         match self {
-            Self::Kill | Self::KillReset => (0, 6_000),
+            Self::Kill | Self::KillReset | Self::Move => (0, 6_000),
             Self::Stall | Self::StallControl | Self::StallTransport => (20, 2_500),
             Self::Cut | Self::CutOneWay | Self::PowerOff => (50, 8_000),
             Self::Deaf | Self::Stop => (1_000, 10_000),

@@ -4,9 +4,10 @@ use crate::beat::Heard;
 use crate::bounds::SLACK;
 use crate::env::Env;
 use crate::scenario::{self, Scenario};
+use crate::world::FIRST_BEAT;
 use clusterer_node::{ClusterId, MachineId, Protocol, Table};
 use clusterer_registry::{ModuleEvent, PacketContext};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// What one node's module may expect, kept beside it.
@@ -16,6 +17,8 @@ pub(crate) struct Gates {
     timeout: u64,
     auth_check: bool,
     members: BTreeMap<MachineId, Gate>,
+    /// The numbers that came, by sender.
+    heard: BTreeSet<(MachineId, i32)>,
 }
 
 #[derive(Debug)]
@@ -29,7 +32,8 @@ struct Gate {
 impl Gates {
     pub(crate) fn new(cluster: ClusterId, scenario: &Scenario) -> Self {
         let Scenario { module_timeout, auth_check, .. } = *scenario;
-        Self { cluster, timeout: module_timeout, auth_check, members: BTreeMap::new() }
+        let (members, heard) = (BTreeMap::new(), BTreeSet::new());
+        Self { cluster, timeout: module_timeout, auth_check, members, heard }
     }
 
     pub(crate) fn load(&mut self, now: u64, table: &Table) {
@@ -39,8 +43,8 @@ impl Gates {
         };
         for node in table.peers().filter(mine) {
             let (machine, address) = (node.row.machine, node.address.ip());
-            let gate = before.remove(&machine);
-            let gate = gate.unwrap_or(Gate { address, heard_at: now, shut_until: 0 });
+            let new = Gate { address, heard_at: now, shut_until: 0 };
+            let gate = before.remove(&machine).map_or(new, |gate| Gate { address, ..gate });
             self.members.insert(machine, gate);
         }
     }
@@ -48,7 +52,14 @@ impl Gates {
     /// The module was called.
     pub(crate) fn heard(&mut self, env: &mut Env, own: usize, heard: Heard) {
         match heard {
-            Heard::Packet(context) => self.packet(env, own, &context),
+            Heard::Packet(context, number) => {
+                let number = number.filter(|&number| number >= FIRST_BEAT);
+                if number.is_some_and(|number| !self.heard.insert((context.sender, number))) {
+                    let text = format_args!("m{} hears {number:?} twice", own + 1);
+                    env.break_invariant(text);
+                }
+                self.packet(env, own, &context);
+            }
             Heard::Event(ModuleEvent::TemporarilyDisabled(node)) => {
                 env.coverage.note("module temporarily_disabled".to_owned());
                 let gate = self.members.get(&node.machine);

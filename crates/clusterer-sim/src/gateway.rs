@@ -72,8 +72,7 @@ impl Process {
         let Some(attempt) = attempt else { return };
         let link = attempt.link;
         if let Some(slot) = self.mind.links.get_mut(&link) {
-            slot.connection = None;
-            slot.connected = false;
+            slot.disconnected();
         }
         self.mind.ponged.remove(&link);
         let word = match event {
@@ -105,6 +104,9 @@ impl Process {
             }
         };
         if broken {
+            if !env.tainted.contains(&id) {
+                env.break_invariant(format_args!("m{}: a packet came in pieces", self.host + 1));
+            }
             let how = if env.rng.chance(500) { Ending::Fin } else { Ending::Reset };
             env.close(id, side, how);
             return self.lost(env, id, stream.attempt, LinkEvent::Failed(LinkFailure::Protocol));
@@ -115,8 +117,8 @@ impl Process {
     }
 
     fn packet(&mut self, env: &mut Env, id: ConnectionId, stream: &Stream, bytes: &[u8]) {
-        let Some(other) = env.end(id, stream.side.other()).map(|end| end.host) else { return };
-        let from = scenario::address(other);
+        let Some(other) = env.end(id, stream.side.other()) else { return };
+        let from = scenario::address(other.host, other.moved);
         let Ok(packet) = Packet::parse(Dialect::V22, bytes) else {
             return note_drop(env, DropReason::Malformed);
         };
@@ -151,7 +153,7 @@ impl Process {
             }
             Admission::Pong { sender, nonce } => {
                 if let Some(Attempt { link, .. }) = stream.attempt {
-                    self.ponged(link, nonce);
+                    self.ponged(env, link, nonce);
                     self.mind.inbox.pong(link, sender, nonce);
                 }
             }

@@ -5,6 +5,7 @@ use crate::connection::{ConnectionId, Ending, Side};
 use crate::faults::{Fault, FaultKind};
 use crate::process::CLUSTER;
 use crate::scenario::{self, EPOCH};
+use crate::store::Rows;
 use crate::terrain::{Condition, Part};
 use crate::world::{Actor, World};
 use bytes::Bytes;
@@ -26,6 +27,7 @@ impl World {
             | FaultKind::AdminUp
             | FaultKind::ClockJump
             | FaultKind::Deaf
+            | FaultKind::Move
             | FaultKind::StallControl
             | FaultKind::StallTransport
             | FaultKind::ForeignRow
@@ -87,16 +89,21 @@ impl World {
                 self.speak(host, other, &[Bytes::from_static(b"GET / HTTP/1.1\r\n\r\n")]);
             }
             FaultKind::HalfOpen => self.close_between(host, other, Ending::Silent),
-            FaultKind::Impostor => return Some(self.env.dial(self.actors.len(), host, None)),
-            FaultKind::Kill => self.end(host, Condition::Dead, Ending::Fin),
+            FaultKind::Impostor => {
+                let there = (host, self.env.terrain.host(host).moved);
+                return Some(self.env.dial(self.actors.len(), there, None));
+            }
+            FaultKind::Kill | FaultKind::Move => self.end(host, Condition::Dead, Ending::Fin),
             FaultKind::KillReset => self.end(host, Condition::Dead, Ending::Reset),
             FaultKind::Loss => {
                 self.env.terrain.path_mut(host, other).loss += size;
                 self.env.terrain.path_mut(other, host).loss += size;
+                let first = self.beats + 1;
+                self.beats += BURST;
                 if let Some((node, env)) = self.node(host)
                     && env.terrain.host(host).condition == Condition::Running
                 {
-                    (0..BURST).for_each(|number| node.beat(env, number));
+                    (first..first + BURST).for_each(|number| node.beat(env, number));
                 }
             }
             FaultKind::Mute => self.mute(host, true),
@@ -108,11 +115,7 @@ impl World {
             FaultKind::Reload => self.reload(host),
             FaultKind::RemoveRow => {
                 if let Some((node, _)) = self.node(host) {
-                    let machine = scenario::machine(other).get();
-                    let rows = std::mem::take(&mut node.store.rows);
-                    let (gone, kept) = rows.into_iter().partition(|row| row.machine == machine);
-                    node.store.rows = kept;
-                    node.store.deleted.extend::<Vec<_>>(gone);
+                    node.store.interfere(|rows| rows.delete(scenario::machine(other)));
                 }
                 self.reload(host);
             }
@@ -175,12 +178,12 @@ impl World {
                 self.env.terrain.path_mut(host, other).loss -= size;
                 self.env.terrain.path_mut(other, host).loss -= size;
             }
+            FaultKind::Move => self.relocate(host, size),
             FaultKind::Mute => self.mute(host, false),
             FaultKind::NoRoute => self.env.terrain.path_mut(host, other).routeless -= 1,
             FaultKind::RemoveRow => {
                 if let Some((node, _)) = self.node(host) {
-                    let deleted = std::mem::take(&mut node.store.deleted);
-                    node.store.rows.extend(deleted);
+                    node.store.interfere(Rows::put_back);
                 }
                 self.reload(host);
             }
@@ -221,6 +224,24 @@ impl World {
                 node.obey(env);
             }
             self.work(host);
+        }
+    }
+
+    /// A node is started where it was not before. Most of the others are told.
+    fn relocate(&mut self, host: usize, size: u64) {
+        self.env.terrain.relocate(host);
+        let moved = self.env.terrain.host(host).moved;
+        let url = scenario::url(host, moved);
+        for actor in &self.actors {
+            if let Actor::Node(node) = actor {
+                node.store.interfere(|rows| rows.relocate(scenario::machine(host), &url));
+            }
+        }
+        self.start(host);
+        for other in (0..self.actors.len()).filter(|&other| other != host) {
+            if (size + other as u64) % 5 > 0 {
+                self.reload(other);
+            }
         }
     }
 
@@ -266,7 +287,7 @@ impl World {
             },
         };
         if let Some((node, _)) = self.node(host) {
-            node.store.interfere(key, status);
+            node.store.interfere(|rows| rows.write(key, status));
         }
         // Not everybody who writes thinks of a reload.
         if !begins || size % 7 < 4 {
@@ -294,6 +315,12 @@ impl World {
     /// Bytes from one host to another on every connection they have.
     fn speak(&mut self, from: usize, to: usize, packets: &[Bytes]) {
         for id in self.env.connections_between(from, to) {
+            if let Some(Actor::Node(node)) = self.actors.get(from)
+                && node.is_amid(id)
+            {
+                continue;
+            }
+            self.env.tainted.insert(id);
             let dialled = self.env.end(id, Side::Dialler).is_some_and(|end| end.host == from);
             let side = if dialled { Side::Dialler } else { Side::Acceptor };
             for packet in packets {

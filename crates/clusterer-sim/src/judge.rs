@@ -2,7 +2,7 @@
 
 use crate::bounds;
 use crate::env::Env;
-use crate::links::Link;
+use crate::links::{Link, Tally};
 use crate::process::{Mind, Process};
 use crate::scenario;
 use crate::terrain::{Part, Reach};
@@ -16,7 +16,7 @@ impl Process {
         let Mind { oracle, gates, view, ponged, .. } = &self.mind;
         let ponged = |node| {
             let link = view.node(node).and_then(|view| view.link);
-            link.is_some_and(|link| ponged.contains(&link))
+            link.and_then(|link| ponged.get(&link).copied())
         };
         oracle.judge(env, &self.scenario, self.host, ponged);
         gates.judge(env, self.host);
@@ -42,7 +42,7 @@ impl Process {
         let Some((id, link)) = link.and_then(|id| Some((id, self.mind.links.get(&id)?))) else {
             return;
         };
-        let silent = !self.mind.ponged.contains(&id);
+        let silent = !self.mind.ponged.contains_key(&id);
         if said.cause == Cause::Success && !link.answered && !silent {
             env.break_invariant(format_args!("m{}: success unasked: {said:?}", self.host + 1));
         }
@@ -57,9 +57,7 @@ impl Process {
         let running = env.terrain.host(self.host).since.max(self.store.disturbed_at);
         for (key, known) in self.mind.oracle.nodes() {
             let quiet = env.now > known.changed_at.max(running) + wait;
-            let stored = self.store.status(known.id);
-            let foreign = self.store.foreign.contains(&known.id.get());
-            let (Some(stored), true, false) = (stored, quiet, foreign) else { continue };
+            let (Some(stored), true) = (self.store.own_status(known.id), quiet) else { continue };
             let is = known.availability;
             let (no_tries, last_attempt) = (is.no_tries, is.last_attempt);
             let memory = StoredStatus { state: is.state(), no_tries, last_attempt };
@@ -72,7 +70,7 @@ impl Process {
     }
 
     fn judge_queues(&self, env: &mut Env) {
-        let Mind { links, inbox, view, streams, .. } = &self.mind;
+        let Mind { links, inbox, view, streams, tally, .. } = &self.mind;
         let nodes: usize = view.clusters().map(|cluster| cluster.nodes.len()).sum();
         let waiting = |link: &Link| link.queue.iter().map(Bytes::len).sum::<usize>();
         let most = links.values().map(waiting).max().unwrap_or(0);
@@ -84,6 +82,12 @@ impl Process {
             let (links, streams) = (links.len(), streams.len());
             let text =
                 format_args!("m{}: {links} links, {most} B, {streams} streams", self.host + 1);
+            env.break_invariant(text);
+        }
+        let left: usize = links.values().map(|link| link.queue.len()).sum();
+        let Tally { taken, sent, discarded } = *tally;
+        if taken != sent + discarded + left {
+            let text = format_args!("m{}: {tally:?}, and {left} left", self.host + 1);
             env.break_invariant(text);
         }
         if inbox.longest() > bounds::INBOX {

@@ -20,28 +20,49 @@ pub(crate) enum Command {
     Dial(Attempt),
     Drain,
     Hangup(LinkId),
-    Open(LinkId, usize),
+    Open(LinkId, (usize, u8)),
     Ping(LinkId, i32),
 }
 
 /// One outbound connection slot.
 #[derive(Debug, Default)]
 pub(crate) struct Link {
-    peer: usize,
+    /// To whom, and where that was found when the table was loaded.
+    peer: (usize, u8),
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) connected: bool,
     /// What it was last asked, by a ping.
     asked: Option<i32>,
     /// It was answered.
     pub(crate) answered: bool,
+    /// Traffic that is not sent whole, and how much of the first packet of it is.
     pub(crate) queue: VecDeque<Bytes>,
+    written: usize,
+    /// Pings that wait for the end of that packet.
+    control: VecDeque<Bytes>,
     dials: VecDeque<u64>,
 }
 
 impl Link {
-    pub(crate) fn new(peer: usize) -> Self {
+    pub(crate) fn new(peer: (usize, u8)) -> Self {
         Self { peer, ..Self::default() }
     }
+
+    /// The connection is gone: a packet that was cut off begins anew on the next one, a ping does not.
+    pub(crate) fn disconnected(&mut self) -> Option<ConnectionId> {
+        self.connected = false;
+        self.written = 0;
+        self.control.clear();
+        self.connection.take()
+    }
+}
+
+/// Packets of traffic that the queues of a node have taken, and what became of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) taken: usize,
+    pub(crate) sent: usize,
+    pub(crate) discarded: usize,
 }
 
 impl Process {
@@ -77,7 +98,9 @@ impl Process {
             match command {
                 Command::Close(link) => {
                     self.hang_up(env, link);
-                    self.mind.links.remove(&link);
+                    let left = self.mind.links.remove(&link).map_or(0, |link| link.queue.len());
+                    self.mind.tally.discarded += left;
+                    self.mind.waiting.remove(&link);
                 }
                 Command::Dial(attempt) => self.dial(env, attempt),
                 Command::Drain => {
@@ -91,9 +114,19 @@ impl Process {
                 Command::Ping(link, nonce) => self.ping(env, link, nonce),
             }
         }
-        for link in self.mind.links.keys().copied().collect::<Vec<_>>() {
+        self.flush_links(env);
+    }
+
+    /// Sends what waits, on every link.
+    pub(crate) fn flush_links(&mut self, env: &mut Env) {
+        for link in self.mind.waiting.clone() {
             self.flush_link(env, link);
         }
+    }
+
+    /// The next byte on this connection belongs to a packet that has begun.
+    pub(crate) fn is_amid(&self, id: ConnectionId) -> bool {
+        self.mind.links.values().any(|link| link.connection == Some(id) && link.written > 0)
     }
 
     fn dial(&mut self, env: &mut Env, attempt: Attempt) {
@@ -109,15 +142,14 @@ impl Process {
         link.dials.retain(|&at| at > begin);
         link.dials.push_back(env.now);
         if link.dials.len() > bounds::DIALS {
-            let text = format_args!("m{} dials m{} too often", self.host + 1, link.peer + 1);
+            let text = format_args!("m{} dials m{} too often", self.host + 1, link.peer.0 + 1);
             env.break_invariant(text);
         }
     }
 
     fn hang_up(&mut self, env: &mut Env, id: LinkId) {
         let Some(link) = self.mind.links.get_mut(&id) else { return };
-        link.connected = false;
-        if let Some(connection) = link.connection.take() {
+        if let Some(connection) = link.disconnected() {
             self.mind.streams.remove(&connection);
             env.close(connection, Side::Dialler, Ending::Fin);
         }
@@ -127,14 +159,15 @@ impl Process {
         let Some(link) = self.mind.links.get_mut(&id) else { return };
         (link.asked, link.answered) = (Some(nonce), false);
         let Ok(packet) = ping(scenario::machine(self.host), nonce) else { return };
-        if let (Some(connection), true) = (link.connection, link.connected) {
-            env.send(connection, Side::Dialler, packet.to(0).shared);
+        if link.connected {
+            link.control.push_back(packet.to(0).shared);
         }
+        self.flush_link(env, id);
     }
 
     /// A pong came on a link's connection.
-    pub(crate) fn ponged(&mut self, id: LinkId, nonce: i32) {
-        self.mind.ponged.insert(id);
+    pub(crate) fn ponged(&mut self, env: &Env, id: LinkId, nonce: i32) {
+        self.mind.ponged.entry(id).or_insert(env.now);
         if let Some(link) = self.mind.links.get_mut(&id) {
             link.answered |= link.asked == Some(nonce);
         }
@@ -148,6 +181,8 @@ impl Process {
             env.coverage.note("send full".to_owned());
         } else {
             link.queue.push_back(packet);
+            self.mind.tally.taken += 1;
+            self.mind.waiting.insert(id);
         }
         self.flush_link(env, id);
     }
@@ -158,11 +193,31 @@ impl Process {
         }
         let Some(link) = self.mind.links.get_mut(&id) else { return };
         let (Some(connection), true) = (link.connection, link.connected) else { return };
-        while let Some(end) = env.end(connection, Side::Dialler)
-            && end.flow.bytes() < bounds::SOCKET
-            && let Some(packet) = link.queue.pop_front()
-        {
-            env.send(connection, Side::Dialler, packet);
+        loop {
+            if link.written == 0
+                && let Some(ping) = link.control.pop_front()
+            {
+                env.send(connection, Side::Dialler, ping);
+                continue;
+            }
+            let Some(packet) = link.queue.front() else { break };
+            let held =
+                env.end(connection, Side::Dialler).map_or(usize::MAX, |end| end.flow.bytes());
+            let room = bounds::SOCKET.saturating_sub(held);
+            if room == 0 {
+                return self.mind.waiting.extend([id]);
+            }
+            let end = packet.len().min(link.written + room);
+            env.send_part(connection, Side::Dialler, packet.slice(link.written..end));
+            link.written = end;
+            if end == packet.len() {
+                link.queue.pop_front();
+                link.written = 0;
+                self.mind.tally.sent += 1;
+            } else {
+                env.coverage.note("send part".to_owned());
+            }
         }
+        self.mind.waiting.remove(&id);
     }
 }

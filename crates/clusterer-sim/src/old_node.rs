@@ -88,7 +88,7 @@ impl OldNode {
             Some(&(id, true)) => env.send(id, Side::Dialler, packet),
             Some(_) => {}
             None => {
-                let id = env.dial(self.host, peer, None);
+                let id = env.dial(self.host, (peer, env.terrain.host(peer).moved), None);
                 self.outbound.insert(peer, (id, false));
             }
         }

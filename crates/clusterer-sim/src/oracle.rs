@@ -119,14 +119,14 @@ impl Oracle {
         }
     }
 
-    /// Compares what the node believes with the truth. `ponged` says whether the present connection to
-    /// that node has ever carried a pong.
+    /// Compares what the node believes with the truth. `ponged` says since when it is known of the
+    /// present connection to that node that pongs come on it.
     pub(crate) fn judge(
         &self,
         env: &mut Env,
         scenario: &Scenario,
         own: usize,
-        ponged: impl Fn(NodeKey) -> bool,
+        ponged: impl Fn(NodeKey) -> Option<u64>,
     ) {
         let running = env.terrain.host(own).since;
         for (&key, known) in &self.nodes {
@@ -152,11 +152,17 @@ impl Oracle {
                     let text = format_args!("m{}: {key} is not up again", own + 1);
                     env.break_invariant(text);
                 }
-                (Reach::Unreachable | Reach::Standing, State::Up)
-                    if env.now > known.limit(scenario, since)
-                        && (reach == Reach::Unreachable || ponged(key)) =>
-                {
+                (Reach::Unreachable, State::Up) if env.now > known.limit(scenario, since) => {
                     env.break_invariant(format_args!("m{}: {key} is still up", own + 1));
+                }
+                (Reach::Standing, State::Up)
+                    if ponged(key)
+                        .is_some_and(|at| env.now > known.limit(scenario, since.max(at))) =>
+                {
+                    env.break_invariant(format_args!(
+                        "m{}: {key} stands still, and is up",
+                        own + 1
+                    ));
                 }
                 _ => {}
             }

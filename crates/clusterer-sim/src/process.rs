@@ -9,7 +9,7 @@ use crate::env::Env;
 use crate::gates::Gates;
 use crate::gateway::Stream;
 use crate::inbox::Inbox;
-use crate::links::{Command, Link};
+use crate::links::{Command, Link, Tally};
 use crate::oracle::Oracle;
 use crate::scenario::{self, Scenario};
 use crate::store::Store;
@@ -18,7 +18,7 @@ use crate::terrain::Part;
 use clusterer_bin::{Dialect, Origin, PacketWriter};
 use clusterer_core::{Action, Core, Input, Settings, View};
 use clusterer_node::{
-    AdminState, Change, ClusterId, LinkId, Moment, NodeKey, Now, Protocol, UnixTime,
+    AdminState, Change, ClusterId, DbId, Flushed, LinkId, Moment, NodeKey, Now, Protocol, UnixTime,
 };
 use clusterer_registry::{ModuleEvent, Registration};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +54,9 @@ pub(crate) struct Mind {
     pub(crate) oracle: Oracle,
     pub(crate) gates: Gates,
     pub(crate) links: BTreeMap<LinkId, Link>,
+    /// Links that have something to send.
+    pub(crate) waiting: BTreeSet<LinkId>,
+    pub(crate) tally: Tally,
     /// What the transport's half has yet to do.
     pub(crate) commands: Vec<Command>,
     /// Since when it has something to do.
@@ -61,10 +64,14 @@ pub(crate) struct Mind {
     /// Until when something last waited for it for too long.
     pub(crate) behind: Option<Moment>,
     pub(crate) streams: BTreeMap<ConnectionId, Stream>,
-    /// Links whose present connection has carried a pong.
-    pub(crate) ponged: BTreeSet<LinkId>,
+    /// Links whose present connection has carried a pong, and since when.
+    pub(crate) ponged: BTreeMap<LinkId, u64>,
     job: Option<Job>,
     flush: Option<Vec<Change>>,
+    /// Rows that an administrator gave an order about which is not written yet, and those of them whose
+    /// order is being written.
+    orders: BTreeSet<DbId>,
+    orders_out: BTreeSet<DbId>,
     reload: bool,
     /// The last write failed: what is dirty waits for longer.
     pub(crate) flush_failed: bool,
@@ -80,9 +87,13 @@ struct Job {
 }
 
 impl Process {
-    pub(crate) fn new(host: usize, scenario: Rc<Scenario>, tamper: Box<dyn Tamper>) -> Self {
-        let store = Store::new(scenario.rows.clone());
-        let mind = Mind::new(host, &scenario, 0, 0);
+    pub(crate) fn new(
+        host: usize,
+        scenario: Rc<Scenario>,
+        store: Store,
+        tamper: Box<dyn Tamper>,
+    ) -> Self {
+        let mind = Mind::new(host, 0, &scenario, 0, 0);
         Self { host, scenario, store, tamper, muted: false, life: 0, wall: 0, mind }
     }
 
@@ -91,7 +102,8 @@ impl Process {
         self.life += 1;
         let (offset, seed) = (env.rng.below(1_000_000), env.rng.number().to_le_bytes());
         let seed = i32::from_le_bytes([seed[0], seed[1], seed[2], seed[3]]);
-        self.mind = Mind::new(self.host, &self.scenario, offset, seed);
+        let moved = env.terrain.host(self.host).moved;
+        self.mind = Mind::new(self.host, moved, &self.scenario, offset, seed);
         // How a start waits for its store is the engine's affair: here it is patient.
         let failing = std::mem::take(&mut self.store.failing);
         let mut actions = Vec::new();
@@ -113,6 +125,7 @@ impl Process {
     /// It is its turn: looks at its sockets, then lets the control half work.
     pub(crate) fn work(&mut self, env: &mut Env) {
         self.look(env);
+        self.flush_links(env);
         self.turn(env);
     }
 
@@ -137,16 +150,7 @@ impl Process {
         let Some(Job { changes, load }) = self.mind.job.take() else { return };
         let mut actions = self.drain(env);
         if let Some(changes) = changes {
-            let outcome = self.store.flush(&changes).ok();
-            self.mind.flush_failed = outcome.is_none();
-            env.coverage.note(
-                match &outcome {
-                    None => "store failed",
-                    Some(flushed) if !flushed.conflicts.is_empty() => "store conflict",
-                    Some(_) => "store flushed",
-                }
-                .to_owned(),
-            );
+            let outcome = self.flush(env, &changes);
             self.feed(env, self.now(env), Input::Flushed(outcome), &mut actions);
         }
         if load {
@@ -154,6 +158,40 @@ impl Process {
         }
         self.tick(env, &mut actions);
         self.finish(env, actions);
+    }
+
+    fn flush(&mut self, env: &mut Env, changes: &[Change]) -> Option<Flushed> {
+        let orders = std::mem::take(&mut self.mind.orders_out);
+        let by_administrator = |change: &&Change| change.by_administrator;
+        for change in changes.iter().filter(by_administrator) {
+            if !orders.contains(&change.id) {
+                let text =
+                    format_args!("m{} writes as if an administrator: {change:?}", self.host + 1);
+                env.break_invariant(text);
+            }
+        }
+        let outcome = self.store.flush(changes).ok();
+        self.mind.flush_failed = outcome.is_none();
+        let word = match &outcome {
+            None => "store failed",
+            Some(written) if !written.flushed.conflicts.is_empty() => "store conflict",
+            Some(written) if written.over > 0 => "store last_writer",
+            Some(_) => "store flushed",
+        };
+        env.coverage.note(word.to_owned());
+        let Some(written) = outcome else {
+            self.mind.orders.extend(orders);
+            return None;
+        };
+        Some(written.flushed)
+    }
+
+    /// Changes are handed out to be written: with them the orders that were given by then.
+    fn hand_out(&mut self, changes: Vec<Change>) -> Vec<Change> {
+        let orders = &mut self.mind.orders;
+        self.mind.orders_out =
+            changes.iter().filter_map(|change| orders.take(&change.id)).collect();
+        changes
     }
 
     pub(crate) fn administer(&mut self, env: &mut Env, node: NodeKey, admin: AdminState) {
@@ -165,6 +203,7 @@ impl Process {
         let protocol = self.protocol(node);
         if self.mind.core.administer(now, node, protocol, admin, &mut found).is_ok() {
             env.line(format_args!("m{} sets {node} to {admin:?}", self.host + 1));
+            self.mind.orders.extend(self.mind.view.node(node).map(|view| view.node.row.id));
         }
         self.observe(env, found, &mut actions);
         self.tick(env, &mut actions);
@@ -272,8 +311,13 @@ impl Process {
         env.coverage.note("store loaded".to_owned());
         for peer in 0..self.scenario.hosts.len() {
             // Whoever is not in the table gets no pong.
-            let known = table.peers().any(|node| node.row.machine == scenario::machine(peer));
-            env.terrain.path_mut(peer, self.host).stranger = !known && peer != self.host;
+            let rows = table.peers().filter(|node| node.row.machine == scenario::machine(peer));
+            let there = scenario::address(peer, env.terrain.host(peer).moved);
+            let mut found = rows.map(|node| node.address.ip() == there);
+            let known = found.next();
+            env.terrain.path_mut(peer, self.host).stranger =
+                known != Some(true) && peer != self.host;
+            env.terrain.path_mut(self.host, peer).misplaced = known == Some(false);
             env.terrain.disturb(env.now, self.host, peer);
         }
         env.terrain.settle_host(env.now, self.host);
@@ -289,7 +333,7 @@ impl Process {
                 Action::Close(link) => commands.push(Command::Close(link)),
                 Action::Dial(attempt) => commands.push(Command::Dial(attempt)),
                 Action::Drain => commands.push(Command::Drain),
-                Action::Flush(changes) => self.mind.flush = Some(changes),
+                Action::Flush(changes) => self.mind.flush = Some(self.hand_out(changes)),
                 Action::Hangup(link) => commands.push(Command::Hangup(link)),
                 Action::Notify(notice) => {
                     if matches!(notice.event, ModuleEvent::Timeout(_)) {
@@ -297,9 +341,8 @@ impl Process {
                     }
                 }
                 Action::Open { link, address, .. } => {
-                    let hosts = 0..self.scenario.hosts.len();
-                    let peer = hosts.into_iter().find(|&at| scenario::address(at) == address.ip());
-                    let Some(peer) = peer else {
+                    let peer = scenario::host_at(address.ip());
+                    let Some(peer) = peer.filter(|&(at, _)| at < self.scenario.hosts.len()) else {
                         env.break_invariant(format_args!("a link to nobody: {address}"));
                         continue;
                     };
@@ -318,7 +361,10 @@ impl Process {
             return;
         }
         let job = if std::mem::take(&mut self.mind.reload) {
-            let changes = self.mind.flush.take().or_else(|| self.mind.core.take_flush());
+            let changes = self.mind.flush.take().or_else(|| {
+                let changes = self.mind.core.take_flush()?;
+                Some(self.hand_out(changes))
+            });
             Job { changes, load: true }
         } else if let Some(changes) = self.mind.flush.take() {
             Job { changes: Some(changes), load: false }
@@ -381,12 +427,12 @@ impl Process {
 }
 
 impl Mind {
-    fn new(host: usize, scenario: &Scenario, offset: u64, seed: i32) -> Self {
+    fn new(host: usize, moved: u8, scenario: &Scenario, offset: u64, seed: i32) -> Self {
         let mut settings = Settings::default();
         settings.ping_interval = Duration::from_millis(scenario.ping_interval);
         settings.ping_timeout = Duration::from_millis(scenario.ping_timeout);
         settings.persistent = scenario.hosts.get(host).is_some_and(|plan| plan.persistent);
-        settings.listeners = vec![(scenario::address(host), 5566).into()];
+        settings.listeners = vec![(scenario::address(host, moved), 5566).into()];
         let own = scenario::machine(host);
         let mut core = Core::new(own, settings, seed);
         let view = core.take_view().unwrap_or_else(|| unreachable!("a new core has a view"));
@@ -398,13 +444,17 @@ impl Mind {
             oracle: Oracle::default(),
             gates: Gates::new(CLUSTER, scenario),
             links: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            tally: Tally::default(),
             commands: Vec::new(),
             wanted: None,
             behind: None,
             streams: BTreeMap::new(),
-            ponged: BTreeSet::new(),
+            ponged: BTreeMap::new(),
             job: None,
             flush: None,
+            orders: BTreeSet::new(),
+            orders_out: BTreeSet::new(),
             reload: false,
             flush_failed: false,
             offset,

@@ -22,6 +22,8 @@ pub struct Scenario {
     pub(crate) module_timeout: u64,
     pub(crate) beat_interval: u64,
     pub(crate) auth_check: bool,
+    /// All nodes have one database, as in most installations, instead of one each.
+    pub(crate) shared_store: bool,
     /// After how long a 2.2 node closes an idle connection.
     pub(crate) old_idle: u64,
     pub(crate) delay: (u64, u64),
@@ -67,6 +69,7 @@ impl Scenario {
             module_timeout: rng.between(1_500, 4_000),
             beat_interval: rng.between(500, 1_000),
             auth_check: rng.chance(750),
+            shared_store: rng.chance(400),
             // Not shorter than a ping's judgement, which no 2.2 node is: it is 120 s there.
             old_idle: if rng.chance(500) { 120_000 } else { ping_timeout + rng.between(100, 500) },
             delay: (rng.between(0, 10), rng.between(0, 10)),
@@ -151,15 +154,27 @@ pub(crate) fn host_of(machine: MachineId) -> Option<usize> {
     (machine.get() != LISTED).then(|| usize::try_from(machine.get() - 1).ok())?
 }
 
-pub(crate) fn address(host: usize) -> IpAddr {
+/// Where a host is found that has moved so often.
+pub(crate) fn address(host: usize, moved: u8) -> IpAddr {
     let [.., high, low] = (host + 1).to_be_bytes();
-    Ipv4Addr::new(10, 0, high, low).into()
+    Ipv4Addr::new(10, moved, high, low).into()
+}
+
+/// Which host is, or was, found there, and how often it had moved then.
+pub(crate) fn host_at(address: IpAddr) -> Option<(usize, u8)> {
+    let IpAddr::V4(address) = address else { return None };
+    let [_, moved, high, low] = address.octets();
+    Some((usize::from(u16::from_be_bytes([high, low])).checked_sub(1)?, moved))
+}
+
+pub(crate) fn url(host: usize, moved: u8) -> String {
+    format!("bin:{}:5566", address(host, moved))
 }
 
 fn row(at: usize, cluster: i32, failed_attempts: u32, duration: u64) -> StoredRow {
     let id = i64::from(cluster) * 1_000_000 + i64::from(machine(at).get());
     let status = StoredStatus { state: State::Up, no_tries: 0, last_attempt: UnixTime::ZERO };
-    let url = format!("bin:{}:5566", address(at));
+    let url = url(at, 0);
     let machine = machine(at).get();
-    StoredRow { id, cluster, machine, url, status, failed_attempts, duration }
+    StoredRow { id, cluster, machine, url, status, failed_attempts, duration, version: 0 }
 }

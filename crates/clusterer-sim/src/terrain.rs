@@ -34,6 +34,8 @@ pub(crate) struct Host {
     pub(crate) since: u64,
     /// Faults by which a part of its process stands still, by [`Part`].
     stuck: [u32; 3],
+    /// How often its address has changed.
+    pub(crate) moved: u8,
 }
 
 /// A part of a process that can stand still while the others go on.
@@ -49,7 +51,7 @@ pub(crate) enum Part {
 
 impl Host {
     const fn new(condition: Condition, since: u64) -> Self {
-        Self { condition, since, stuck: [0; 3] }
+        Self { condition, since, stuck: [0; 3], moved: 0 }
     }
 
     pub(crate) const fn is_stuck(&self, part: Part) -> bool {
@@ -75,6 +77,8 @@ pub(crate) struct Path {
     pub(crate) routeless: u32,
     /// The host at its end does not know the one at its begin.
     pub(crate) stranger: bool,
+    /// The host at its begin looks for the one at its end where that was before.
+    pub(crate) misplaced: bool,
 }
 
 #[derive(Debug)]
@@ -107,15 +111,25 @@ impl Terrain {
     }
 
     pub(crate) fn set_condition(&mut self, now: u64, host: usize, condition: Condition) {
-        let stuck = self.hosts[host].stuck;
-        self.hosts[host] = Host { condition, since: now, stuck };
+        let Host { stuck, moved, .. } = self.hosts[host];
+        self.hosts[host] = Host { condition, since: now, stuck, moved };
         self.settle_host(now, host);
     }
 
     /// A new process, all parts of which go on.
     pub(crate) fn start(&mut self, now: u64, host: usize) {
-        self.hosts[host] = Host::new(Condition::Running, now);
+        let moved = self.hosts[host].moved;
+        self.hosts[host] = Host { moved, ..Host::new(Condition::Running, now) };
         self.settle_host(now, host);
+    }
+
+    /// A host gets another address. Nobody who knows the old one finds it.
+    pub(crate) fn relocate(&mut self, host: usize) {
+        self.hosts[host].moved += 1;
+        for other in (0..self.hosts.len()).filter(|&other| other != host) {
+            self.path_mut(other, host).misplaced = true;
+            self.path_mut(host, other).stranger = true;
+        }
     }
 
     /// One more fault, or one less, by which a part of a process stands still.
@@ -173,7 +187,8 @@ impl Terrain {
         let (there, back) = (self.path(from, to), self.path(to, from));
         let Host { condition: other, .. } = self.hosts[to];
         let answers = ![Part::Reading, Part::Transport].iter().any(|&p| self.hosts[to].is_stuck(p));
-        if there.cuts + back.cuts > 0 || matches!(other, Condition::Dead | Condition::Off) {
+        let gone = matches!(other, Condition::Dead | Condition::Off) || there.misplaced;
+        if there.cuts + back.cuts > 0 || gone {
             Reach::Unreachable
         } else if other == Condition::Stopped || !answers {
             Reach::Standing

@@ -8,6 +8,7 @@ use crate::old_node::OldNode;
 use crate::process::Process;
 use crate::rng::Rng;
 use crate::scenario::Scenario;
+use crate::store::{Rows, Store};
 use crate::tamper::{Tamper, Untouched};
 use crate::terrain::{Condition, Part};
 use crate::trace::Trace;
@@ -17,6 +18,9 @@ use std::rc::Rc;
 /// How long a stopped process's store waits before its answer is offered again.
 const OFFER_AGAIN: u64 = 50;
 
+/// The numbers that modules send count from here: lower ones are sent by others in their name.
+pub(crate) const FIRST_BEAT: i32 = 1_000;
+
 /// A cluster on a virtual clock.
 pub struct World {
     pub(crate) scenario: Rc<Scenario>,
@@ -24,7 +28,7 @@ pub struct World {
     pub(crate) actors: Vec<Actor>,
     /// Faults under way, with the connection of those that speak on one of their own.
     pub(crate) begun: BTreeMap<usize, Option<ConnectionId>>,
-    beats: i32,
+    pub(crate) beats: i32,
 }
 
 /// Who lives on a host.
@@ -57,14 +61,18 @@ impl World {
         // One more than there are nodes: the host of those who are none.
         let rng = Rng::new(!scenario.seed);
         let env = Env::new(count + 1, rng, scenario.delay, Trace::new(scenario.keep_trace));
+        let shared = Rows::database(scenario.rows.clone());
+        let store = || {
+            let own = || Rows::database(scenario.rows.clone());
+            Store::new(if scenario.shared_store { shared.clone() } else { own() })
+        };
+        let node = |host| Process::new(host, scenario.clone(), store(), Box::new(Untouched));
         let actor = |host| match scenario.is_old(host) {
             true => Actor::Old(OldNode::new(host, scenario.clone())),
-            false => {
-                Actor::Node(Box::new(Process::new(host, scenario.clone(), Box::new(Untouched))))
-            }
+            false => Actor::Node(Box::new(node(host))),
         };
         let actors = (0..count).map(actor).collect();
-        Self { env, actors, begun: BTreeMap::new(), beats: 0, scenario }
+        Self { env, actors, begun: BTreeMap::new(), beats: FIRST_BEAT, scenario }
     }
 
     /// Breaks one node, by its place; a 2.2 node cannot be broken.
