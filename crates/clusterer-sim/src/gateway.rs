@@ -126,6 +126,7 @@ impl Process {
         let context = |node| PacketContext::new(None, node, false, from, now);
         match self.mind.view.admit(from, &packet, now) {
             Admission::Module(Verdict::Deliver { module, context }) => {
+                self.tamper.heard(context.sender);
                 let outcome = module.on_packet(&context, &packet);
                 outcome.unwrap_or_else(|_| note_drop(env, DropReason::Malformed));
             }

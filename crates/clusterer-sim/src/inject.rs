@@ -239,7 +239,7 @@ impl World {
         }
         self.start(host);
         for other in (0..self.actors.len()).filter(|&other| other != host) {
-            if (size + other as u64) % 5 > 0 {
+            if !(size + other as u64).is_multiple_of(5) {
                 self.reload(other);
             }
         }

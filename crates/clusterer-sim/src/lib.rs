@@ -42,6 +42,8 @@ mod process;
 pub mod report;
 mod rng;
 mod scenario;
+#[cfg(test)]
+mod scripts;
 mod store;
 mod tamper;
 mod terrain;

@@ -160,7 +160,7 @@ impl Oracle {
                         .is_some_and(|at| env.now > known.limit(scenario, since.max(at))) =>
                 {
                     env.break_invariant(format_args!(
-                        "m{}: {key} stands still, and is up",
+                        "m{}: {key} stands still and is still up",
                         own + 1
                     ));
                 }

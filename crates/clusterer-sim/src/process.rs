@@ -256,7 +256,8 @@ impl Process {
     fn drain(&mut self, env: &mut Env) -> Vec<Action> {
         let mut actions = Vec::new();
         let now = self.now(env);
-        for input in self.mind.inbox.take() {
+        let invented = self.tamper.inventions();
+        for input in invented.into_iter().chain(self.mind.inbox.take()) {
             self.feed(env, now, input, &mut actions);
         }
         actions
@@ -266,6 +267,9 @@ impl Process {
         let now = self.now(env);
         if self.mind.core.deadline().is_some_and(|at| at <= now.mono) {
             self.feed(env, now, Input::Tick, actions);
+            for input in self.tamper.inventions() {
+                self.feed(env, now, input, actions);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Breaking a node on purpose, to see that it is noticed.
 
 use clusterer_core::{Action, Input};
+use clusterer_node::MachineId;
 use clusterer_registry::DropReason;
 
 /// Stands between one node's core and its driver. Every method does nothing by default.
@@ -8,6 +9,16 @@ pub trait Tamper {
     /// Changes what goes into the core, or keeps it from it.
     fn input(&mut self, input: Input) -> Option<Input> {
         Some(input)
+    }
+
+    /// Things that never happened, for the core to believe: asked for before anything else goes in.
+    fn inventions(&mut self) -> Vec<Input> {
+        Vec::new()
+    }
+
+    /// A module took a packet of this machine.
+    fn heard(&mut self, sender: MachineId) {
+        let _ = sender;
     }
 
     /// Changes what the core wants done.

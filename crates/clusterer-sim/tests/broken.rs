@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
 use clusterer_core::{Action, Input, Transition};
-use clusterer_node::{Cluster, LinkEvent, Node, ResolvedRow, Row, Table};
+use clusterer_node::{
+    Change, Cluster, LinkEvent, LinkId, MachineId, Node, ResolvedRow, Row, State, Table,
+};
 use clusterer_registry::DropReason;
 use clusterer_sim::{Scenario, Tamper, World};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How many seeds a broken node may get away with.
@@ -196,4 +200,159 @@ fn a_node_that_keeps_links_of_deleted_rows() {
         other => vec![other],
     };
     check(|| Actions(hoards), "links");
+}
+
+#[test]
+fn a_node_that_does_not_reset_no_tries() {
+    let forgetful = |action| match action {
+        Action::Changed(Transition { node, from, mut to, cause }) if to.no_tries == 0 => {
+            to.no_tries = from.no_tries;
+            vec![Action::Changed(Transition { node, from, to, cause })]
+        }
+        other => vec![other],
+    };
+    check(|| Actions(forgetful), "not in the table");
+}
+
+/// Changes what is written to the database.
+fn rewritten(action: Action, change: fn(&mut Change)) -> Vec<Action> {
+    let Action::Flush(mut changes) = action else { return vec![action] };
+    changes.iter_mut().for_each(change);
+    vec![Action::Flush(changes)]
+}
+
+#[test]
+fn a_node_that_writes_state_0_on_its_own() {
+    check(|| Actions(|it| rewritten(it, |it| it.status.state = State::Down)), "stored");
+}
+
+#[test]
+fn a_node_that_overwrites_an_administrators_0() {
+    let claims = |it| rewritten(it, |it| it.by_administrator = true);
+    check(|| Actions(claims), "as if an administrator");
+}
+
+/// Knows whose each link is, what was last asked on it, and whom modules hear.
+#[derive(Default)]
+struct Links {
+    machines: BTreeMap<LinkId, MachineId>,
+    asked: BTreeMap<LinkId, i32>,
+    heard: BTreeSet<MachineId>,
+}
+
+impl Links {
+    fn note(&mut self, action: &Action) {
+        match *action {
+            Action::Open { link, address, .. } => {
+                let IpAddr::V4(address) = address.ip() else { return };
+                let [.., high, low] = address.octets();
+                let machine = i32::from(i16::from_be_bytes([high, low]));
+                self.machines.insert(link, MachineId::new(machine).unwrap());
+            }
+            Action::Ping { link, nonce } => {
+                self.asked.insert(link, nonce);
+            }
+            _ => {}
+        }
+    }
+
+    /// The answer to what was asked last.
+    fn pong(&self, link: LinkId) -> Option<Input> {
+        let (&sender, &nonce) = (self.machines.get(&link)?, self.asked.get(&link)?);
+        Some(Input::Pong { link, sender, nonce })
+    }
+}
+
+#[test]
+fn a_node_that_sends_no_pings_under_traffic() {
+    #[derive(Default)]
+    struct Saves(Links, Vec<Input>);
+    impl Tamper for Saves {
+        fn heard(&mut self, sender: MachineId) {
+            self.0.heard.insert(sender);
+        }
+
+        fn actions(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
+            actions.iter().for_each(|action| self.0.note(action));
+            actions.retain(|action| {
+                let Action::Ping { link, .. } = *action else { return true };
+                let machine = self.0.machines.get(&link);
+                let saved = machine.is_some_and(|machine| self.0.heard.remove(machine));
+                if saved {
+                    self.1.extend(self.0.pong(link));
+                }
+                !saved
+            });
+            actions
+        }
+
+        fn inventions(&mut self) -> Vec<Input> {
+            std::mem::take(&mut self.1)
+        }
+    }
+    check(Saves::default, "is still up");
+}
+
+#[test]
+fn a_node_that_takes_traffic_for_pongs() {
+    #[derive(Default)]
+    struct Trusts(Links, Vec<Input>);
+    impl Tamper for Trusts {
+        fn heard(&mut self, sender: MachineId) {
+            let links = self.0.machines.iter().filter(|&(_, &machine)| machine == sender);
+            self.1.extend(links.filter_map(|(&link, _)| self.0.pong(link)));
+        }
+
+        fn actions(&mut self, actions: Vec<Action>) -> Vec<Action> {
+            actions.iter().for_each(|action| self.0.note(action));
+            actions
+        }
+
+        fn inventions(&mut self) -> Vec<Input> {
+            std::mem::take(&mut self.1)
+        }
+    }
+    check(Trusts::default, "");
+}
+
+#[test]
+fn a_node_that_takes_stale_pongs() {
+    #[derive(Default)]
+    struct Lenient(Links);
+    impl Tamper for Lenient {
+        fn input(&mut self, input: Input) -> Option<Input> {
+            match input {
+                Input::Pong { link, .. } => Some(self.0.pong(link).unwrap_or(input)),
+                other => Some(other),
+            }
+        }
+
+        fn actions(&mut self, actions: Vec<Action>) -> Vec<Action> {
+            actions.iter().for_each(|action| self.0.note(action));
+            actions
+        }
+    }
+    check(Lenient::default, "success unasked");
+}
+
+#[test]
+fn a_node_that_judges_before_the_transport_is_drained() {
+    /// Claims at once that everything that had arrived is known.
+    #[derive(Default)]
+    struct Hasty(Vec<Input>);
+    impl Tamper for Hasty {
+        fn actions(&mut self, mut actions: Vec<Action>) -> Vec<Action> {
+            let count = actions.len();
+            actions.retain(|action| !matches!(action, Action::Drain));
+            if actions.len() < count {
+                self.0.push(Input::Drained { behind: None });
+            }
+            actions
+        }
+
+        fn inventions(&mut self) -> Vec<Input> {
+            std::mem::take(&mut self.0)
+        }
+    }
+    check(Hasty::default, "accuses for nothing");
 }
