@@ -16,9 +16,11 @@ use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
 
-/// How long judgement waits for an [`Action::Drain`] that is not answered. From then on everybody is
-/// judged by what is known, until an answer comes.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
+/// Judgement waits so often so long for an [`Action::Drain`] that is not answered. From then on everybody
+/// is judged by what is known, until an answer comes. A stall of our own, in which nobody could answer,
+/// is one of these times at most.
+const DRAIN_WAITS: u32 = 5;
+const DRAIN_WAIT: Duration = Duration::from_secs(1);
 
 /// A node's whole state. See the crate's documentation.
 #[derive(Debug)]
@@ -38,8 +40,14 @@ pub struct Core {
 enum Drain {
     /// Nobody has asked.
     Idle,
-    /// The transport was asked at this moment. Who was late by then is judged when it answers.
-    Asked(Moment),
+    /// The transport was asked.
+    Asked {
+        /// When. Who was late by then is judged when it answers.
+        at: Moment,
+        /// How often its answer was waited for, and until when it is now.
+        waits: u32,
+        until: Moment,
+    },
     /// The transport does not answer.
     Overdue,
 }
@@ -181,7 +189,7 @@ impl Core {
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
         let (judged, flushed) = match self.drain {
-            Drain::Asked(at) => (Some(at.after(DRAIN_PATIENCE)), None),
+            Drain::Asked { until, .. } => (Some(until), None),
             _ => (self.judge_at(), self.persistence.deadline()),
         };
         let (prober, registry) = (self.prober.advance_at(), self.registry.advance_at());
@@ -267,10 +275,14 @@ impl Core {
     }
 
     fn tick(&mut self, now: Now, actions: &mut Vec<Action>) {
-        if let Drain::Asked(at) = self.drain
-            && at.after(DRAIN_PATIENCE) <= now.mono
+        if let Drain::Asked { waits, until, .. } = &mut self.drain
+            && *until <= now.mono
         {
-            self.drain = Drain::Overdue;
+            *waits += 1;
+            *until = now.mono.after(DRAIN_WAIT);
+            if *waits >= DRAIN_WAITS {
+                self.drain = Drain::Overdue;
+            }
         }
         let mut found = Vec::new();
         self.prober.advance(now, &mut found);
@@ -278,16 +290,17 @@ impl Core {
         self.registry.advance(now.mono);
         if self.judge_at().is_some_and(|at| at <= now.mono) {
             match self.drain {
-                Drain::Asked(_) => {}
+                Drain::Asked { .. } => {}
                 Drain::Idle => {
-                    self.drain = Drain::Asked(now.mono);
+                    let until = now.mono.after(DRAIN_WAIT);
+                    self.drain = Drain::Asked { at: now.mono, waits: 0, until };
                     actions.push(Action::Drain);
                 }
                 Drain::Overdue => self.judge(now, now.mono, Heard::Unknown, actions),
             }
         }
         // What judging finds is part of a flush that is due.
-        if matches!(self.drain, Drain::Asked(_)) {
+        if matches!(self.drain, Drain::Asked { .. }) {
             return;
         }
         let Self { persistence, table, prober, .. } = self;
@@ -296,7 +309,7 @@ impl Core {
     }
 
     fn drained(&mut self, now: Now, behind: Option<Moment>, actions: &mut Vec<Action>) {
-        if let Drain::Asked(at) = core::mem::replace(&mut self.drain, Drain::Idle) {
+        if let Drain::Asked { at, .. } = core::mem::replace(&mut self.drain, Drain::Idle) {
             self.judge(now, at, Heard::All { behind }, actions);
         }
         // Others may have become late meanwhile.

@@ -216,3 +216,13 @@ fn pings_of_others_go_out_while_a_drain_is_awaited() {
     bench.pass_undrained(900);
     assert_ne!(bench.last_ping(), nonce);
 }
+
+#[test]
+fn a_stall_does_not_use_up_the_time_for_an_answer() {
+    let (mut bench, ..) = pinged();
+    assert!(bench.pass_undrained(500));
+    bench.pass_undrained(60_000);
+    assert_eq!(bench.no_tries(), 0);
+    bench.input(Input::Drained { behind: None });
+    assert_eq!(bench.no_tries(), 0, "it is asked afresh");
+}
