@@ -1,14 +1,15 @@
 //! The state machine.
 
 use crate::persistence::Persistence;
-use crate::view::{ClusterView, NodeView, View};
+use crate::picture::Picture;
+use crate::table::TableView;
+use crate::view::View;
 use crate::{Action, Input, Settings};
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use clusterer_node::{
-    AdminState, Availability, Change, ClusterId, DbId, LinkState, MachineId, Moment, Node, NodeKey,
-    Now, Protocol, Row, State, StoredStatus, Table,
+    AdminState, Attempt, Change, MachineId, Moment, Node, NodeKey, Now, Protocol, Row, State,
+    StoredStatus, Table,
 };
 use clusterer_probe::{Cause, Heard, Prober, Target, UnknownNode};
 use clusterer_registry::{ClusterModule, Member, Notice, RegisterError, Registration, Registry};
@@ -31,8 +32,7 @@ pub struct Core {
     registry: Registry,
     persistence: Persistence,
     drain: Drain,
-    /// What is published has changed.
-    stale: bool,
+    picture: Picture,
 }
 
 /// Whether everything that has arrived is known, which must be so before anybody is judged.
@@ -50,16 +50,6 @@ enum Drain {
     },
     /// The transport does not answer.
     Overdue,
-}
-
-/// The table, with its nodes shared so that views can keep them.
-#[derive(Debug)]
-struct TableView {
-    own: MachineId,
-    clusters: Vec<(ClusterId, Vec<Arc<Node>>)>,
-    by_key: BTreeMap<NodeKey, Arc<Node>>,
-    /// The address of one's own row in the first cluster shared with a machine at an address.
-    own_rows: BTreeMap<(MachineId, IpAddr), IpAddr>,
 }
 
 /// Why a status cannot be set.
@@ -106,7 +96,7 @@ impl Core {
             drain: Drain::Idle,
             table: TableView::new(&Table::empty(own)),
             settings,
-            stale: true,
+            picture: Picture::default(),
         }
     }
 
@@ -120,7 +110,7 @@ impl Core {
             Input::Flushed(outcome) => self.persistence.flushed(now.mono, outcome.is_some()),
             Input::Link { attempt, event } => {
                 self.prober.link_event(now, attempt, event, &mut found);
-                self.stale = true;
+                self.picture.link(&self.prober, attempt.link);
             }
             Input::Loaded(table) => self.load(now, &table, &mut found),
             Input::Pong { link, sender, nonce } => {
@@ -142,7 +132,7 @@ impl Core {
         module: Arc<dyn ClusterModule>,
     ) -> Result<(), RegisterError> {
         self.registry.register(now.mono, registration, module)?;
-        self.stale = true;
+        self.picture.modules();
         Ok(())
     }
 
@@ -205,21 +195,8 @@ impl Core {
 
     /// A new picture, if the last one taken is out of date.
     pub fn take_view(&mut self) -> Option<View> {
-        if !core::mem::take(&mut self.stale) {
-            return None;
-        }
-        let clusters = self.table.clusters.iter().map(|(id, nodes)| ClusterView {
-            id: *id,
-            nodes: nodes.iter().filter_map(|node| self.view_of(node)).collect(),
-        });
-        Some(View::new(self.table.own, clusters.collect(), self.registry.modules()))
-    }
-
-    fn view_of(&self, node: &Arc<Node>) -> Option<NodeView> {
-        let availability = *self.prober.availability(node.key())?;
-        let link = self.prober.link_of(node.key());
-        let state = link.and_then(|link| self.prober.link_state(link));
-        Some(NodeView::new(node.clone(), availability, link, state.unwrap_or(LinkState::Idle)))
+        let clusters = self.picture.take(&self.table, &self.prober)?;
+        Some(View::new(self.table.own, clusters, self.registry.modules(), self.table.known.clone()))
     }
 
     fn load(&mut self, now: Now, table: &Table, found: &mut Vec<clusterer_probe::Action>) {
@@ -237,7 +214,7 @@ impl Core {
             self.note_difference(now.mono, node);
         }
         self.registry.load(now.mono, table.peers().map(member));
-        self.stale = true;
+        self.picture.table();
     }
 
     fn target(&self, node: &Node) -> Target {
@@ -340,7 +317,13 @@ impl Core {
     ) {
         use clusterer_probe::Action as Found;
         for action in found {
-            self.stale |= !matches!(action, Found::Ping { .. });
+            match action {
+                Found::Changed(transition) => self.picture.node(transition.node),
+                Found::Dial(Attempt { link, .. }) | Found::Hangup(link) => {
+                    self.picture.link(&self.prober, link);
+                }
+                _ => {}
+            }
             actions.push(match action {
                 Found::Changed(transition) => {
                     // What was loaded is in the database already.
@@ -371,28 +354,6 @@ impl Core {
             has if has == protocol => Ok(()),
             has => Err(StatusError::Protocol { node, has }),
         }
-    }
-}
-
-impl TableView {
-    fn new(table: &Table) -> Self {
-        let share = |nodes: &[Node]| nodes.iter().cloned().map(Arc::new).collect();
-        let clusters: Vec<(ClusterId, Vec<Arc<Node>>)> =
-            table.clusters().iter().map(|cluster| (cluster.id, share(&cluster.peers))).collect();
-        let nodes = clusters.iter().flat_map(|(_, nodes)| nodes);
-        let by_key = nodes.map(|node| (node.key(), node.clone())).collect();
-        let mut own_rows = BTreeMap::new();
-        for cluster in table.clusters() {
-            for Node { row, address } in &cluster.peers {
-                let own_row = cluster.own.address.ip();
-                own_rows.entry((row.machine, address.ip())).or_insert(own_row);
-            }
-        }
-        Self { own: table.own(), clusters, by_key, own_rows }
-    }
-
-    fn current(&self, prober: &Prober, node: NodeKey) -> Option<(DbId, Availability)> {
-        Some((self.by_key.get(&node)?.row.id, *prober.availability(node)?))
     }
 }
 

@@ -35,8 +35,10 @@ extern crate std;
 mod action;
 mod core;
 mod persistence;
+mod picture;
 mod ping;
 mod settings;
+mod table;
 mod view;
 
 pub use crate::action::{Action, Input};

@@ -56,10 +56,13 @@ pub struct ClusterView {
 #[derive(Clone, Debug)]
 pub struct View {
     own: MachineId,
-    clusters: Arc<[ClusterView]>,
+    clusters: Vec<Arc<ClusterView>>,
     modules: Modules,
-    known: Arc<BTreeSet<(MachineId, IpAddr)>>,
+    known: Arc<Known>,
 }
+
+/// The machines that are nodes of any cluster, with their addresses.
+pub(crate) type Known = BTreeSet<(MachineId, IpAddr)>;
 
 /// What to do with a packet.
 #[derive(Clone, Copy, Debug)]
@@ -84,13 +87,13 @@ pub enum Admission<'v> {
 }
 
 impl View {
-    pub(crate) fn new(own: MachineId, clusters: Vec<ClusterView>, modules: Modules) -> Self {
-        let known = clusters
-            .iter()
-            .flat_map(|cluster| &cluster.nodes)
-            .map(|view| (view.node.row.machine, view.node.address.ip().to_canonical()))
-            .collect();
-        Self { own, clusters: clusters.into(), modules, known: Arc::new(known) }
+    pub(crate) const fn new(
+        own: MachineId,
+        clusters: Vec<Arc<ClusterView>>,
+        modules: Modules,
+        known: Arc<Known>,
+    ) -> Self {
+        Self { own, clusters, modules, known }
     }
 
     /// This machine's id.
@@ -101,13 +104,13 @@ impl View {
 
     /// The clusters this machine belongs to, in database order.
     pub fn clusters(&self) -> impl DoubleEndedIterator<Item = &ClusterView> {
-        self.clusters.iter()
+        self.clusters.iter().map(|cluster| &**cluster)
     }
 
     /// A cluster, if this machine belongs to it.
     #[must_use]
     pub fn cluster(&self, id: ClusterId) -> Option<&ClusterView> {
-        self.clusters.iter().find(|cluster| cluster.id == id)
+        self.clusters().find(|cluster| cluster.id == id)
     }
 
     /// A node of a cluster.

@@ -283,6 +283,12 @@ impl Prober {
         self.nodes.get(&node)?.link
     }
 
+    /// The nodes that use a link: those with its machine and address.
+    #[must_use]
+    pub fn nodes_of(&self, link: LinkId) -> &[NodeKey] {
+        self.links.get(link).map(|link| link.nodes.as_slice()).unwrap_or_default()
+    }
+
     /// What a link's connection is doing.
     #[must_use]
     pub fn link_state(&self, link: LinkId) -> Option<LinkState> {

@@ -313,12 +313,12 @@ impl Process {
             return env.coverage.note("store failed".to_owned());
         };
         env.coverage.note("store loaded".to_owned());
+        let rows = table.peers().map(|node| (node.row.machine, node.address.ip()));
+        let rows: BTreeMap<_, _> = rows.collect();
         for peer in 0..self.scenario.hosts.len() {
             // Whoever is not in the table gets no pong.
-            let rows = table.peers().filter(|node| node.row.machine == scenario::machine(peer));
             let there = scenario::address(peer, env.terrain.host(peer).moved);
-            let mut found = rows.map(|node| node.address.ip() == there);
-            let known = found.next();
+            let known = rows.get(&scenario::machine(peer)).map(|&address| address == there);
             env.terrain.path_mut(peer, self.host).stranger =
                 known != Some(true) && peer != self.host;
             env.terrain.path_mut(self.host, peer).misplaced = known == Some(false);

@@ -98,6 +98,7 @@ impl Scenario {
         scenario.length = length;
         scenario.faults.clear();
         scenario.judged = false;
+        scenario.shared_store = true;
         // No traffic: only what the nodes themselves send.
         scenario.beat_interval = u64::MAX / 4;
         scenario.module_timeout = u64::MAX / 4;

@@ -322,3 +322,27 @@ fn an_administrators_word_is_written_even_if_it_changes_nothing_here() {
     let change = bench.flushes()[0][0];
     assert_eq!((change.status.state, change.by_administrator), (State::Up, true));
 }
+
+#[test]
+fn a_view_shows_what_happens_to_links_and_former_views_do_not() {
+    use clusterer_node::LinkState;
+    let mut bench = Bench::new(false);
+    let link_state = |view: &View| view.node(node(2)).unwrap().link_state;
+    let before = bench.view();
+    let attempt = bench.attempt();
+    bench.input(Input::Link { attempt, event: LinkEvent::Connected });
+    let open = bench.view();
+    bench.input(Input::Link { attempt, event: LinkEvent::Failed(LinkFailure::Reset) });
+    let failed = bench.view();
+    let late = bench.attempt();
+    bench.pass(500);
+    let hung_up = bench.view();
+    assert_ne!(late, attempt);
+    assert_eq!(
+        [&before, &open, &failed, &hung_up].map(link_state),
+        [LinkState::Dialling, LinkState::Open, LinkState::Dialling, LinkState::Idle]
+    );
+    let states = [&before, &open, &failed].map(|view| view.node(node(2)).unwrap().state());
+    assert_eq!(states, [State::Up, State::Up, State::Probing]);
+    assert!(bench.core.take_view().is_none(), "nothing has changed since");
+}
