@@ -67,23 +67,44 @@ pub(crate) fn batch(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The sizes of the report: nodes, runs for the times, simulated minutes for the accusations.
-const REPORT: &[(usize, u64, u64)] = &[(3, 200, 60), (50, 4, 2)];
+/// A part of the report.
+#[derive(Clone, Copy)]
+struct Size {
+    nodes: usize,
+    /// Runs for the times.
+    runs: u64,
+    /// Simulated seconds of idling.
+    idle: u64,
+    /// Simulated seconds of loss and stalls.
+    loss: u64,
+}
+
+/// Links grow with the square of the nodes, so that the larger is watched for a shorter time.
+const REPORT: &[Size] = &[
+    Size { nodes: 3, runs: 200, idle: 10, loss: 3_600 },
+    Size { nodes: 50, runs: 4, idle: 10, loss: 120 },
+    Size { nodes: 500, runs: 1, idle: 2, loss: 10 },
+];
 
 /// Figures for clusters of several sizes, or of one.
 pub(crate) fn figures(nodes: Option<usize>) {
-    let one = nodes.map(|nodes| [(nodes, 1, 1)]);
-    for &(nodes, runs, minutes) in one.as_ref().map_or(REPORT, |one| one) {
+    if cfg!(debug_assertions) {
+        println!("slow: `cargo run --release -p xtask -- sim --report` takes a tenth of the time");
+    }
+    let one = nodes.map(|nodes| [Size { nodes, runs: 1, idle: 2, loss: 10 }]);
+    for &Size { nodes, runs, idle, loss } in one.as_ref().map_or(REPORT, |one| one) {
         let started = Instant::now();
         println!("{nodes} nodes, ping_interval 1 s, ping_timeout 500 ms, 0 to 1 ms one way");
         println!("  a killed process is known after  {}", report::crash(nodes, runs));
         println!("  a silent cut is known after      {}", report::cut(nodes, runs));
-        let report::Idle { packets, bytes } = report::idle(nodes);
-        println!("  idle: {packets:.1} packets and {bytes:.0} bytes a node and second");
-        let found = report::accusations(nodes, minutes * 60_000);
+        let report::Idle { packets, bytes } = report::idle(nodes, idle * 1_000);
+        println!(
+            "  idle for {idle} s: {packets:.1} packets and {bytes:.0} bytes a node and second"
+        );
+        let found = report::accusations(nodes, loss * 1_000);
         let report::Accusations { no_pong, timed_out, after_stall, disabled, links, .. } = found;
         println!(
-            "  5 % loss, 2 s stalls, {minutes} min, {links} links, accused for nothing: \
+            "  5 % loss, 2 s stalls, {loss} s, {links} links, accused for nothing: \
              {no_pong} no pong, {timed_out} timed out, {after_stall} of them by who had stood \
              still; {disabled} disabled"
         );

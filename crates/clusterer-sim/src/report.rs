@@ -13,8 +13,6 @@ use std::fmt;
 const WARM_UP: u64 = 5_000;
 /// Long enough for any failure to be known.
 const PATIENCE: u64 = 4_000;
-/// How long an idle cluster is watched.
-const IDLE: u64 = 10_000;
 /// From one stall of a host to its next, and how long each is.
 const STALL_EVERY: u64 = 60_000;
 const STALL: u64 = 2_000;
@@ -123,16 +121,16 @@ fn watch(nodes: usize, runs: u64, fail: impl Fn(&mut World, usize)) -> Times {
     Times::new(times, missed)
 }
 
-/// What an idle cluster sends.
+/// What an idle cluster sends, watched for so many milliseconds.
 #[must_use]
-pub fn idle(nodes: usize) -> Idle {
+pub fn idle(nodes: usize, length: u64) -> Idle {
     let mut world = World::new(Scenario::quiet(0, nodes, u64::MAX));
     world.begin();
     world.run_until(WARM_UP);
     world.env.sent = Sent::default();
-    world.run_until(WARM_UP + IDLE);
+    world.run_until(WARM_UP + length);
     let Sent { packets, bytes } = world.env.sent;
-    let share = |count: u64| count as f64 * 1_000.0 / IDLE as f64 / nodes as f64;
+    let share = |count: u64| count as f64 * 1_000.0 / length as f64 / nodes as f64;
     Idle { packets: share(packets), bytes: share(bytes) }
 }
 

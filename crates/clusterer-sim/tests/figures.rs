@@ -19,7 +19,7 @@ fn a_silent_cut_is_known_within_an_interval_and_a_timeout() {
 
 #[test]
 fn an_idle_node_sends_a_ping_and_a_pong_a_peer_and_second() {
-    let idle = report::idle(4);
+    let idle = report::idle(4, 10_000);
     assert!((5.9..=6.1).contains(&idle.packets), "{idle:?}");
 }
 
