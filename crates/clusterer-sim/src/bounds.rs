@@ -12,8 +12,8 @@ pub(crate) const DIALS: usize = 5;
 pub(crate) const STREAMS: usize = 32;
 /// Turns of a thousand whose commands the transport's thread sees late.
 pub(crate) const LATE_COMMANDS: u64 = 60;
-/// Most turns of one node within a millisecond.
-pub(crate) const TURNS: u32 = 200;
+/// Most turns of one node within a millisecond, a host.
+pub(crate) const TURNS: u32 = 64;
 /// Bytes that a kernel takes over for a connection whose other end is not heard, traffic only. Small,
 /// so that the link's own queue is put to the test.
 pub(crate) const SOCKET: usize = 256;

@@ -390,7 +390,8 @@ impl Process {
     fn rest(&mut self, env: &mut Env) {
         let (at, count) = self.mind.turns;
         self.mind.turns = if at == env.now { (at, count + 1) } else { (env.now, 1) };
-        if self.mind.turns.1 > bounds::TURNS {
+        let peers = u32::try_from(self.scenario.hosts.len()).unwrap_or(u32::MAX);
+        if self.mind.turns.1 > bounds::TURNS.saturating_mul(peers) {
             env.break_invariant(format_args!("m{} does not come to rest", self.host + 1));
         }
         let Some(due) = self.mind.core.deadline() else { return };

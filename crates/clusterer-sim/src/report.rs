@@ -108,6 +108,7 @@ fn watch(nodes: usize, runs: u64, fail: impl Fn(&mut World, usize)) -> Times {
         let victim = rng.index(nodes);
         fail(&mut world, victim);
         world.run_until(begin + PATIENCE);
+        world.expect_whole();
         for (host, actor) in world.actors.iter().enumerate() {
             let Actor::Node(node) = actor else { continue };
             let peer = scenario::machine(victim);
@@ -129,6 +130,7 @@ pub fn idle(nodes: usize, length: u64) -> Idle {
     world.run_until(WARM_UP);
     world.env.sent = Sent::default();
     world.run_until(WARM_UP + length);
+    world.expect_whole();
     let Sent { packets, bytes } = world.env.sent;
     let share = |count: u64| count as f64 * 1_000.0 / length as f64 / nodes as f64;
     Idle { packets: share(packets), bytes: share(bytes) }
@@ -158,6 +160,14 @@ pub fn accusations(nodes: usize, length: u64) -> Accusations {
     }
     world.env.terrain.settle(world.env.now);
     world.run_until(WARM_UP + length);
+    world.expect_whole();
     let links = nodes * nodes.saturating_sub(1);
     Accusations { length, links: links as u64, ..world.env.accused }
+}
+
+impl World {
+    /// A run that was broken off measures nothing.
+    fn expect_whole(&self) {
+        assert_eq!(self.env.broken, None, "the run was broken off");
+    }
 }
