@@ -83,7 +83,7 @@ struct Size {
 const REPORT: &[Size] = &[
     Size { nodes: 3, runs: 200, idle: 10, loss: 3_600 },
     Size { nodes: 50, runs: 4, idle: 10, loss: 120 },
-    Size { nodes: 500, runs: 1, idle: 2, loss: 10 },
+    Size { nodes: 500, runs: 1, idle: 2, loss: 5 },
 ];
 
 /// Figures for clusters of several sizes, or of one.

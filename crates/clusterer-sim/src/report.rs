@@ -10,9 +10,9 @@ use crate::world::{Actor, World};
 use std::fmt;
 
 /// Until everybody is connected, milliseconds.
-const WARM_UP: u64 = 5_000;
+const WARM_UP: u64 = 3_000;
 /// Long enough for any failure to be known.
-const PATIENCE: u64 = 4_000;
+const PATIENCE: u64 = 2_500;
 /// From one stall of a host to its next, and how long each is.
 const STALL_EVERY: u64 = 60_000;
 const STALL: u64 = 2_000;
