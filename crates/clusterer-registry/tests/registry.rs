@@ -174,6 +174,23 @@ fn a_node_counts_as_heard_when_its_time_was_over_however_late_that_is_looked_at(
 }
 
 #[test]
+fn who_was_found_silent_waits_to_be_judged_and_may_yet_be_heard() {
+    let mut registry = registry(&[(1, false)], &[(1, 2), (1, 3)]);
+    registry.advance(at(100));
+    assert_eq!((registry.judge_at(), registry.deadline()), (None, Some(at(101))));
+    registry.advance(at(101));
+    assert_eq!((registry.judge_at(), registry.deadline()), (Some(at(101)), Some(at(101))));
+    admit_at(&registry, ip(3), &packet("m", 3, 1), 90);
+    let mut notices = Vec::new();
+    registry.judge(at(105), at(100), &mut notices);
+    assert!(notices.is_empty(), "nobody was found by then");
+    registry.judge(at(105), at(101), &mut notices);
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert_eq!(notices[0].event, ModuleEvent::Timeout(node(1, 2)));
+    assert_eq!((registry.judge_at(), registry.deadline()), (None, Some(at(191))));
+}
+
+#[test]
 fn packets_put_the_timeout_off() {
     let mut registry = registry(&[(1, false)], &[(1, 2)]);
     for now in (0..2_000).step_by(100) {

@@ -120,3 +120,26 @@ fn a_table_without_peers_leaves_nothing_to_wait_for() {
     bench.input(Input::Tick);
     assert!(bench.actions.is_empty(), "{:?}", bench.actions);
 }
+
+#[test]
+fn a_drain_that_was_asked_for_is_waited_for_and_not_asked_about_again() {
+    let mut bench = Bench::new(false);
+    bench.actions.clear();
+    bench.now.mono = Moment::from_millis(500);
+    bench.input(Input::Tick);
+    assert!(matches!(bench.actions[..], [Action::Drain]), "{:?}", bench.actions);
+    assert_eq!(bench.core.deadline(), at(1_000), "the next attempt to connect");
+    bench.input(Input::Loaded(table(&rows()[..1])));
+    assert!(bench.core.deadline() > at(500), "nobody is left, but the answer");
+}
+
+#[test]
+fn an_attempt_in_its_turn_is_seen_by_all() {
+    let mut bench = Bench::new(false);
+    bench.refuse();
+    bench.refuse();
+    let seen = |bench: &mut Bench| bench.view().node(node(2)).unwrap().link_state;
+    assert_eq!(seen(&mut bench), LinkState::Idle);
+    bench.pass(1_000);
+    assert_eq!(seen(&mut bench), LinkState::Dialling);
+}

@@ -6,7 +6,8 @@ use clusterer_core::{
     Action, Admission, Cause, Core, Input, Settings, StatusError, View, ping, pong,
 };
 use clusterer_node::{
-    AdminState, Cell, Change, ClusterId, Flushed, LinkEvent, Moment, Now, Protocol, RawRow, State,
+    AdminState, Cell, Change, ClusterId, Flushed, LinkEvent, LinkFailure, Moment, Now, Protocol,
+    RawRow, State,
 };
 use clusterer_registry::{Registration, Verdict};
 use std::sync::Arc;

@@ -71,6 +71,7 @@ fn rows_with_one_machine_and_address_share_a_link_and_its_pings() {
     let mut bench = Bench::empty();
     bench.load(vec![(target(1, 2, 3), up()), (target(7, 2, 1), up())]);
     bench.check("open 2, dial");
+    assert_eq!(bench.prober.nodes_of(bench.link()), [node(1, 2), node(7, 2)]);
     bench.refuse();
     bench.check("1->2 Probing tries 1 (refused), other 1->2 Disabled tries 1 (refused), dial");
     bench.event(LinkEvent::Connected);
