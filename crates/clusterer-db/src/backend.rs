@@ -28,8 +28,8 @@ pub(crate) trait Backend: Clone + fmt::Debug + Send + Sync + 'static {
 pub(crate) trait Session {
     const DIALECT: &'static Dialect;
 
-    /// Whether the connection still leads to the database, as far as that can be told at once.
-    fn is_usable(&self) -> bool;
+    /// Whether the connection still leads to the database, before it is used again.
+    async fn is_usable(&mut self) -> bool;
 
     async fn begin(&mut self, access: Access) -> Result<(), StoreError>;
 

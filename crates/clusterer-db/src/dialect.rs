@@ -22,8 +22,12 @@ pub(crate) struct Dialect {
     pub(crate) accepts: fn(Kind, &str) -> bool,
     /// The types of the `version` table: of the name, of the number.
     pub(crate) version: [&'static str; 2],
+    /// What follows the columns where a table is created.
+    pub(crate) table_options: &'static str,
     /// What else is to be done once the table of the nodes has been created.
     pub(crate) finish: fn(&TableNames) -> Option<String>,
+    /// Whether the catalogue leaves out what the user may not use.
+    pub(crate) hides_tables: bool,
     /// A query for the names and types of a table's columns in their order, none if there is no such
     /// table. Its value: the table.
     pub(crate) columns_of: &'static str,
@@ -39,7 +43,7 @@ pub(crate) enum Placeholders {
     #[cfg(feature = "postgres")]
     Dollar,
     /// `?`
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "mysql", feature = "sqlite"))]
     Question,
 }
 
@@ -49,8 +53,8 @@ pub(crate) enum Case {
     /// The name in lower case, unless it is quoted.
     #[cfg(feature = "postgres")]
     Folded,
-    /// The same name.
-    #[cfg(feature = "sqlite")]
+    /// The same name, where it is a column's.
+    #[cfg(any(feature = "mysql", feature = "sqlite"))]
     Ignored,
 }
 
@@ -60,7 +64,7 @@ impl Dialect {
         match self.case {
             #[cfg(feature = "postgres")]
             Case::Folded => name.to_ascii_lowercase(),
-            #[cfg(feature = "sqlite")]
+            #[cfg(any(feature = "mysql", feature = "sqlite"))]
             Case::Ignored => name.to_owned(),
         }
     }
@@ -70,7 +74,7 @@ impl Dialect {
         match self.case {
             #[cfg(feature = "postgres")]
             Case::Folded => found == self.catalogued(name),
-            #[cfg(feature = "sqlite")]
+            #[cfg(any(feature = "mysql", feature = "sqlite"))]
             Case::Ignored => found.eq_ignore_ascii_case(name),
         }
     }
@@ -85,8 +89,8 @@ impl Dialect {
         match self.placeholders {
             #[cfg(feature = "postgres")]
             Placeholders::Dollar => format!("${number}"),
-            #[cfg(feature = "sqlite")]
-            Placeholders::Question => format!("?{number}"),
+            #[cfg(any(feature = "mysql", feature = "sqlite"))]
+            Placeholders::Question => "?".to_owned(),
         }
     }
 }
@@ -107,6 +111,11 @@ impl Sql<'_> {
             format!(" ORDER BY {}", self.column(Column::Id))
         };
         format!("SELECT {columns} FROM {}{order}", self.table())
+    }
+
+    /// Fails, unless one may read this table. Returns nothing.
+    pub(crate) fn touch(&self, table: &str) -> String {
+        format!("SELECT 1 FROM {} LIMIT 0", self.dialect.quoted(table))
     }
 
     /// Values: state, `no_tries`, `last_attempt`, id, 1 if an administrator's word is behind it. State
@@ -178,8 +187,10 @@ impl Sql<'_> {
             .collect();
         let [cluster, machine] = unique_key(self.names).map(|name| self.dialect.quoted(name));
         let table = self.table();
-        let create =
-            format!("CREATE TABLE {table} (\n{columns}    UNIQUE ({cluster}, {machine})\n)");
+        let options = self.dialect.table_options;
+        let create = format!(
+            "CREATE TABLE {table} (\n{columns}    UNIQUE ({cluster}, {machine})\n){options}"
+        );
         std::iter::once(create).chain((self.dialect.finish)(self.names)).collect()
     }
 
@@ -188,8 +199,9 @@ impl Sql<'_> {
         let [name, number] = self.dialect.version;
         format!(
             "CREATE TABLE {} (\n    table_name {name} NOT NULL,\n    \
-             table_version {number} DEFAULT 0 NOT NULL,\n    UNIQUE (table_name)\n)",
-            self.dialect.quoted(VERSION_TABLE)
+             table_version {number} DEFAULT 0 NOT NULL,\n    UNIQUE (table_name)\n){}",
+            self.dialect.quoted(VERSION_TABLE),
+            self.dialect.table_options
         )
     }
 
@@ -202,6 +214,7 @@ impl Sql<'_> {
             Kind::Number { default: None } | Kind::Text { nullable: false } => {
                 format!("{declared} NOT NULL")
             }
+            Kind::State => format!("{declared} DEFAULT 1 NOT NULL"),
             Kind::Text { nullable: true } => format!("{declared} DEFAULT NULL"),
             Kind::Time => format!("{declared} DEFAULT 0 NOT NULL"),
         }

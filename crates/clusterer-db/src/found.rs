@@ -30,11 +30,7 @@ impl Found {
         if self.columns.is_empty() {
             return vec![Finding::MissingTable { table: table() }];
         }
-        let mut findings = Vec::new();
-        if self.version != Some(Cell::Int(TABLE_VERSION.into())) {
-            let found = self.version.as_ref().map(shown);
-            findings.push(Finding::Version { table: table(), found });
-        }
+        let mut findings: Vec<_> = self.other_version(names).into_iter().collect();
         for (column, kind) in COLUMNS {
             let name = names.column(column);
             match self.columns.iter().find(|found| dialect.is_called(&found.name, name)) {
@@ -64,22 +60,45 @@ impl Found {
 
     /// The first reason why the table cannot be used at all.
     pub(crate) fn require(&self, site: &Site, dialect: &Dialect) -> Result<(), StoreError> {
-        let fatal = self
-            .findings(site.names(), dialect)
-            .into_iter()
-            .find(|finding| finding.severity() == Severity::Fatal);
-        let Some(finding) = fatal else { return Ok(()) };
-        let advice = match &finding {
-            Finding::MissingColumn { key, .. } => {
-                format!("set {key} to the column's name, or add the column")
-            }
-            Finding::Version { found: Some(_), .. } => {
-                "set db_url and db_table to a table of that version".to_owned()
-            }
-            _ => site.init_advice(),
-        };
-        Err(site.schema(&finding.to_string(), &advice))
+        first_fatal(self.findings(site.names(), dialect), site)
     }
+
+    /// The first reason why it could not be used after all that is missing has been created.
+    pub(crate) fn require_creatable(
+        &self,
+        site: &Site,
+        dialect: &Dialect,
+    ) -> Result<(), StoreError> {
+        let names = site.names();
+        let mut findings = if self.columns.is_empty() {
+            self.other_version(names).into_iter().collect()
+        } else {
+            self.findings(names, dialect)
+        };
+        findings.retain(|finding| !matches!(finding, Finding::Version { found: None, .. }));
+        first_fatal(findings, site)
+    }
+
+    fn other_version(&self, names: &TableNames) -> Option<Finding> {
+        let is_ours = self.version == Some(Cell::Int(TABLE_VERSION.into()));
+        let found = self.version.as_ref().map(shown);
+        (!is_ours).then(|| Finding::Version { table: names.table().to_owned(), found })
+    }
+}
+
+fn first_fatal(findings: Vec<Finding>, site: &Site) -> Result<(), StoreError> {
+    let fatal = findings.into_iter().find(|finding| finding.severity() == Severity::Fatal);
+    let Some(finding) = fatal else { return Ok(()) };
+    let advice = match &finding {
+        Finding::MissingColumn { key, .. } => {
+            format!("set {key} to the column's name, or add the column")
+        }
+        Finding::Version { found: Some(_), .. } => {
+            "set db_url and db_table to a table of that version".to_owned()
+        }
+        _ => site.init_advice(),
+    };
+    Err(site.schema(&finding.to_string(), &advice))
 }
 
 fn shown(cell: &Cell) -> String {

@@ -16,6 +16,10 @@ use clusterer_node::{NodeStore, StoreError};
 /// or does not answer: worth another try. [`StoreError::Refused`] for the rest.
 pub async fn open(url: &DbUrl, options: &Options) -> Result<Box<dyn NodeStore>, StoreError> {
     let store = match url.target() {
+        #[cfg(feature = "mysql")]
+        Target::Mysql(server) => {
+            Store::open(crate::mysql::Mysql::new(url, server, options)).await?
+        }
         #[cfg(feature = "postgres")]
         Target::Postgres(server) => {
             Store::open(crate::postgres::Postgres::new(url, server, options)).await?
@@ -29,6 +33,8 @@ pub async fn open(url: &DbUrl, options: &Options) -> Result<Box<dyn NodeStore>, 
 /// Administers the database of this URL. Touches nothing yet.
 pub(crate) fn administer(url: &DbUrl, options: &Options) -> Box<dyn Administer> {
     match url.target() {
+        #[cfg(feature = "mysql")]
+        Target::Mysql(server) => Box::new(crate::mysql::Mysql::new(url, server, options)),
         #[cfg(feature = "postgres")]
         Target::Postgres(server) => Box::new(crate::postgres::Postgres::new(url, server, options)),
         #[cfg(feature = "sqlite")]

@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Key,
     /// A number of 32 bits, not NULL.
     Number { default: Option<i64> },
+    /// A digit, not NULL, 1 by default.
+    State,
     /// [`TEXT_WIDTH`] characters.
     Text { nullable: bool },
     /// Seconds since 1970 in 64 bits, not NULL, 0 by default.
@@ -29,7 +31,7 @@ pub(crate) const COLUMNS: [(Column, Kind); 10] = [
     (Column::ClusterId, Kind::Number { default: None }),
     (Column::MachineId, Kind::Number { default: None }),
     (Column::Url, Kind::Text { nullable: false }),
-    (Column::State, Kind::Number { default: Some(1) }),
+    (Column::State, Kind::State),
     (Column::LastAttempt, Kind::Time),
     (Column::FailedAttempts, Kind::Number { default: Some(3) }),
     (Column::NoTries, Kind::Number { default: Some(0) }),

@@ -23,6 +23,18 @@ impl Site {
         &self.options
     }
 
+    /// Drops what is left of a call to a server that takes longer than a call may.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
+    pub(crate) async fn bounded<T, E: From<StoreError>>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let patience = self.options.query_timeout;
+        tokio::time::timeout(patience, call).await.unwrap_or_else(|_| {
+            Err(self.unavailable(&format!("no answer within {patience:?}")).into())
+        })
+    }
+
     /// The database refused, and would again.
     pub(crate) fn refused(&self, why: &str) -> StoreError {
         StoreError::Refused(format!("{}: {why}", self.url))

@@ -134,9 +134,13 @@ impl<B: Backend> Worker<B> {
         work: impl AsyncFnOnce(&mut Tables<'_, B::Session>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let backend = &self.backend;
-        let connected = self.session.take().filter(B::Session::is_usable);
+        let connected = self.session.take();
         let call = async {
-            let session = match connected {
+            let usable = match connected {
+                Some(mut session) => session.is_usable().await.then_some(session),
+                None => None,
+            };
+            let session = match usable {
                 Some(session) => session,
                 None => backend.connect(Missing::Refuse).await?,
             };

@@ -25,7 +25,12 @@ impl<'a, S: Session> Tables<'a, S> {
 
     /// The tables are as they must be, or an error says what to do.
     pub(crate) async fn require(&mut self) -> Result<(), StoreError> {
-        self.find().await?.require(self.site, S::DIALECT)
+        let found = self.find().await?;
+        let required = found.require(self.site, S::DIALECT);
+        if required.is_err() && S::DIALECT.hides_tables {
+            self.touch(&found).await?;
+        }
+        required
     }
 
     pub(crate) async fn load(&mut self) -> Result<Vec<RawRow>, StoreError> {
@@ -58,6 +63,8 @@ impl<'a, S: Session> Tables<'a, S> {
     /// Creates the tables as far as they are missing. Whatever is wrong in the end is an error.
     pub(crate) async fn create(&mut self) -> Result<Created, StoreError> {
         let found = self.find().await?;
+        // Beforehand: not every database takes a table back that it has made.
+        found.require_creatable(self.site, S::DIALECT)?;
         let created = Created {
             table: found.columns.is_empty(),
             version_table: !found.version_table,
@@ -135,6 +142,23 @@ impl<'a, S: Session> Tables<'a, S> {
         };
         let columns = self.columns(names.table()).await?;
         Ok(Found { version_table, version, columns, unique: self.has_unique_key().await? })
+    }
+
+    /// What is not found may be there, and not be allowed.
+    async fn touch(&mut self, found: &Found) -> Result<(), StoreError> {
+        let nodes = self.sql.names.table();
+        for (table, is_found) in
+            [(VERSION_TABLE, found.version_table), (nodes, !found.columns.is_empty())]
+        {
+            if is_found {
+                continue;
+            }
+            let touched = self.session.query::<1>(&self.sql.touch(table), &[]).await;
+            if let Err(error @ StoreError::Refused(_)) = touched {
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     async fn columns(&mut self, table: &str) -> Result<Vec<FoundColumn>, StoreError> {

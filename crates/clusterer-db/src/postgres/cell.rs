@@ -1,11 +1,9 @@
 //! A value as it is, whatever type its column has: the server sends it in that type's binary form.
 
+use crate::text;
 use clusterer_node::Cell;
 use std::error::Error;
 use tokio_postgres::types::{FromSql, Type};
-
-/// A text of more bytes is nothing that a node's row holds; it is not kept.
-const LONGEST_TEXT: usize = 65_536;
 
 /// Any value but NULL.
 pub(super) struct Raw(pub(super) Cell);
@@ -30,27 +28,17 @@ fn cell(kind: &Type, bytes: &[u8]) -> Cell {
         Type::BOOL => Cell::Other("a boolean"),
         Type::BYTEA => Cell::Other("a blob"),
         // The blanks that fill it up to its width are not what somebody wrote into it.
-        Type::BPCHAR => match text(bytes) {
+        Type::BPCHAR => match text::cell(bytes) {
             Cell::Text(text) => Cell::Text(text.trim_end_matches(' ').to_owned()),
             other => other,
         },
-        Type::NAME | Type::TEXT | Type::UNKNOWN | Type::VARCHAR => text(bytes),
+        Type::NAME | Type::TEXT | Type::UNKNOWN | Type::VARCHAR => text::cell(bytes),
         _ => Cell::Other("of another type"),
     }
 }
 
 fn number<N: Into<i128>, E>(number: Result<N, E>) -> Cell {
     number.map_or(Cell::Other("of another length"), |number| Cell::Int(number.into()))
-}
-
-fn text(bytes: &[u8]) -> Cell {
-    if bytes.len() > LONGEST_TEXT {
-        return Cell::Other("a text too long");
-    }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cell::Text(text.to_owned()),
-        Err(_) => Cell::Other("text that is no UTF-8"),
-    }
 }
 
 /// A NUMERIC, if it is a whole number that fits: the count of its digits to the base 10,000, the
@@ -117,8 +105,6 @@ mod tests {
         assert_eq!(cell(&Type::VARCHAR, b"a  "), Cell::Text("a  ".into()));
         assert_eq!(cell(&Type::BPCHAR, b"a b  "), Cell::Text("a b".into()));
         assert_eq!(cell(&Type::TEXT, &[0xff]), Cell::Other("text that is no UTF-8"));
-        assert_eq!(cell(&Type::TEXT, &[b'x'; LONGEST_TEXT]), Cell::Text("x".repeat(LONGEST_TEXT)));
-        assert_eq!(cell(&Type::TEXT, &[b'x'; LONGEST_TEXT + 1]), Cell::Other("a text too long"));
         assert_eq!(cell(&Type::POINT, &[0; 16]), Cell::Other("of another type"));
     }
 }

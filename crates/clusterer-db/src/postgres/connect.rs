@@ -75,9 +75,6 @@ impl Backend for Postgres {
         &self,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let patience = self.options().query_timeout;
-        tokio::time::timeout(patience, call).await.unwrap_or_else(|_| {
-            Err(self.site.unavailable(&format!("no answer within {patience:?}")).into())
-        })
+        self.site.bounded(call).await
     }
 }

@@ -16,7 +16,9 @@ pub(super) const DIALECT: &Dialect = &Dialect {
     declared,
     accepts,
     version: ["VARCHAR(32)", "INTEGER"],
+    table_options: "",
     finish: |names| Some(let_ids_cycle(names)),
+    hides_tables: false,
     columns_of: "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
         WHERE attrelid = to_regclass(quote_ident($1)) AND attnum > 0 AND NOT attisdropped
         ORDER BY attnum",
@@ -32,7 +34,7 @@ pub(super) const DIALECT: &Dialect = &Dialect {
 
 const fn declared(kind: Kind) -> &'static str {
     match kind {
-        Kind::Key | Kind::Number { .. } => "INTEGER",
+        Kind::Key | Kind::Number { .. } | Kind::State => "INTEGER",
         Kind::Text { .. } => "VARCHAR(64)",
         Kind::Time => "BIGINT",
     }
@@ -42,7 +44,7 @@ const fn declared(kind: Kind) -> &'static str {
 fn accepts(kind: Kind, declaration: &str) -> bool {
     let word = declaration.split_once('(').map_or(declaration, |(word, _)| word);
     match kind {
-        Kind::Key | Kind::Number { .. } | Kind::Time => {
+        Kind::Key | Kind::Number { .. } | Kind::State | Kind::Time => {
             matches!(word, "bigint" | "integer" | "numeric" | "smallint")
         }
         Kind::Text { .. } => matches!(word, "character" | "character varying" | "text"),

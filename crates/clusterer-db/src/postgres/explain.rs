@@ -2,14 +2,12 @@
 
 use super::connect::Postgres;
 use crate::backend::Backend as _;
+use crate::text::one_line;
 use clusterer_node::StoreError;
 use std::error::Error as _;
 use std::io;
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, SqlState};
-
-/// What a server says of itself may be of any length.
-const LONGEST_MESSAGE: usize = 500;
 
 impl Postgres {
     pub(super) fn explain(&self, error: &Error) -> StoreError {
@@ -37,7 +35,7 @@ impl Postgres {
                                               write sslmode=disable behind db_url"
                     .to_owned()
             }
-            _ => shortened(&cause),
+            _ => one_line(&cause),
         })
     }
 
@@ -100,13 +98,7 @@ fn is_worth_another_try(code: &SqlState) -> bool {
 /// The server's message on one line, with the detail if there is any.
 fn said(error: &DbError) -> String {
     let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
-    shortened(&format!("{}{detail}", error.message()))
-}
-
-fn shortened(text: &str) -> String {
-    let line: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_MESSAGE).collect();
-    line.trim().to_owned()
+    one_line(&format!("{}{detail}", error.message()))
 }
 
 fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
@@ -167,11 +159,5 @@ mod tests {
         ] {
             assert_eq!(explained(code), "unavailable: SAID", "{code}");
         }
-    }
-
-    #[test]
-    fn what_a_server_says_is_one_short_line() {
-        assert_eq!(shortened("a\nb\u{1b}[2J "), "a b [2J");
-        assert_eq!(shortened(&"x".repeat(10_000)).len(), LONGEST_MESSAGE);
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Driver(pub(super) JoinHandle<()>);
 impl Session for PostgresSession {
     const DIALECT: &'static Dialect = DIALECT;
 
-    fn is_usable(&self) -> bool {
+    async fn is_usable(&mut self) -> bool {
         !self.client.is_closed()
     }
 

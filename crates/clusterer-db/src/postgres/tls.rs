@@ -1,13 +1,12 @@
 //! TLS by rustls.
 
+use crate::trust;
 use crate::url::Tls;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -39,35 +38,12 @@ pub(super) fn connector(tls: &Tls) -> Result<Option<Connector>, String> {
             .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
             .with_no_client_auth(),
         Tls::VerifyFull { authorities } => {
-            let trusted = match authorities {
-                Some(file) => authorities_of(file)?,
-                None => authorities_of_the_system()?,
-            };
+            let mut trusted = RootCertStore::empty();
+            trusted.add_parsable_certificates(trust::authorities(authorities.as_deref())?);
             builder.with_root_certificates(trusted).with_no_client_auth()
         }
     };
     Ok(Some(Connector(Arc::new(config).into())))
-}
-
-fn authorities_of(file: &Path) -> Result<RootCertStore, String> {
-    let wrong = |why: &dyn std::fmt::Display| format!("sslrootcert {}: {why}", file.display());
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))? {
-        store.add(certificate.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
-    }
-    if store.is_empty() { Err(wrong(&"there is no certificate in it")) } else { Ok(store) }
-}
-
-/// What of it cannot be read is missing, and whoever needs it is told so by the handshake.
-fn authorities_of_the_system() -> Result<RootCertStore, String> {
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if store.is_empty() {
-        return Err("this system has no certificates of authorities to verify the server's with: \
-                    name a file with sslrootcert=FILE"
-            .to_owned());
-    }
-    Ok(store)
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> MakeTlsConnect<S> for Connector {

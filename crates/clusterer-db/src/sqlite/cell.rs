@@ -1,21 +1,15 @@
 //! A value as it is, whatever the column is declared to hold.
 
+use crate::text;
 use clusterer_node::Cell;
 use rusqlite::types::ValueRef;
-
-/// A text of more bytes is nothing that a node's row holds; it is not copied.
-const LONGEST_TEXT: usize = 65_536;
 
 pub(super) fn cell(value: ValueRef<'_>) -> Cell {
     match value {
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(number) => Cell::Int(number.into()),
         ValueRef::Real(number) => whole(number).map_or(Cell::Other("a fraction"), Cell::Int),
-        ValueRef::Text(bytes) if bytes.len() > LONGEST_TEXT => Cell::Other("a text too long"),
-        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => Cell::Text(text.to_owned()),
-            Err(_) => Cell::Other("text that is no UTF-8"),
-        },
+        ValueRef::Text(bytes) => text::cell(bytes),
         ValueRef::Blob(_) => Cell::Other("a blob"),
     }
 }

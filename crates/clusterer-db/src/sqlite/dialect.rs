@@ -12,7 +12,9 @@ pub(super) const DIALECT: &Dialect = &Dialect {
     declared,
     accepts,
     version: ["CHAR(32)", "INTEGER"],
+    table_options: "",
     finish: |_| None,
+    hides_tables: false,
     columns_of: "SELECT name, type FROM pragma_table_info(?1)",
     unique_over: "SELECT count(*) FROM pragma_index_list(?1) AS list
         WHERE list.\"unique\" AND NOT list.partial AND (
@@ -23,7 +25,7 @@ pub(super) const DIALECT: &Dialect = &Dialect {
 
 const fn declared(kind: Kind) -> &'static str {
     match kind {
-        Kind::Key | Kind::Number { .. } => "INTEGER",
+        Kind::Key | Kind::Number { .. } | Kind::State => "INTEGER",
         Kind::Text { .. } => "CHAR(64)",
         Kind::Time => "BIGINT(64)",
     }
@@ -37,7 +39,7 @@ fn accepts(kind: Kind, declaration: &str) -> bool {
     let text = !integer && has(&["CHAR", "CLOB", "TEXT"]);
     let other = declaration.is_empty() || has(&["BLOB", "REAL", "FLOA", "DOUB"]);
     match kind {
-        Kind::Key | Kind::Number { .. } | Kind::Time => integer || !text && !other,
+        Kind::Key | Kind::Number { .. } | Kind::State | Kind::Time => integer || !text && !other,
         Kind::Text { .. } => text,
     }
 }

@@ -20,7 +20,7 @@ impl Session for SqliteSession {
     const DIALECT: &'static Dialect = DIALECT;
 
     /// Unless the file has been replaced since.
-    fn is_usable(&self) -> bool {
+    async fn is_usable(&mut self) -> bool {
         self.database.file_id().is_ok_and(|file| file == self.file)
     }
 

@@ -2,16 +2,16 @@
 
 #[cfg(feature = "sqlite")]
 mod file;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod percent;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod server;
 
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) use server::{Host, Server, Tls};
 
 /// Where the database is, as `db_url` says it.
@@ -21,18 +21,23 @@ pub(crate) use server::{Host, Server, Tls};
 /// - `sqlite:///ABS`: a URL, in which RFC 3986 holds: `%20` is a blank, a percent sign is `%25`, a
 ///   question mark is `%3F`, a hash is `%23`. (OpenSIPS decodes no percent signs.)
 ///
-/// - `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, or `postgresql:` or with parameters behind it. The
-///   user, the host and the database are required. RFC 3986 holds: `@`, `/`, `?`, `#` and `%` in a
-///   name or a password are written `%40`, `%2F`, `%3F`, `%23` and `%25`; unencoded ones are errors,
-///   where OpenSIPS, which decodes nothing, ends the password at the first `@`. A host is a name, an
-///   address (IPv6 in brackets) or, for a Unix socket, its directory: `%2Frun%2Fpostgresql`, or no
-///   host and `?host=/run/postgresql`. Neither the environment (`PGPASSWORD`) nor a password file is
-///   read.
-///   - `sslmode=disable`: no encryption.
-///   - `sslmode=require`: encryption, whoever is at the other end.
-///   - `sslmode=verify-full`: encryption, and the server's certificate must be for this host and by an
-///     authority in the file `sslrootcert=FILE`, or, without that, by one that this system trusts.
-///     The default, save for `localhost`, loopback addresses and Unix sockets: those are `disable`.
+/// - `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, or `postgresql:` or with parameters behind it.
+/// - `mysql://USER:PASSWORD@HOST:PORT/DATABASE`, or `mariadb:` or with parameters behind it.
+///
+/// For both servers: the user, the host and the database are required. RFC 3986 holds: `@`, `/`, `?`,
+/// `#` and `%` in a name or a password are written `%40`, `%2F`, `%3F`, `%23` and `%25`; unencoded ones
+/// are errors, where OpenSIPS, which decodes nothing, ends the password at the first `@`. A host is a
+/// name, an address (IPv6 in brackets) or a Unix socket: for PostgreSQL its directory,
+/// `%2Frun%2Fpostgresql` or no host and `?host=/run/postgresql`; for MySQL the socket itself,
+/// `%2Frun%2Fmysqld%2Fmysqld.sock` or no host and `?socket=/run/mysqld/mysqld.sock`. (`localhost` is
+/// TCP, which MySQL's own clients take for a socket.) Neither the environment (`PGPASSWORD`,
+/// `MYSQL_PWD`) nor a password file is read. Of TLS both speak in libpq's words:
+///
+/// - `sslmode=disable`: no encryption.
+/// - `sslmode=require`: encryption, whoever is at the other end.
+/// - `sslmode=verify-full`: encryption, and the server's certificate must be for this host and by an
+///   authority in the file `sslrootcert=FILE`, or, without that, by one that this system trusts. The
+///   default, save for `localhost`, loopback addresses and Unix sockets: those are `disable`.
 ///
 /// Neither [`Debug`](fmt::Debug) nor [`Display`](fmt::Display), nor an error, shows a password: three
 /// stars stand for it. What is displayed reads back as the same value but for that.
@@ -43,6 +48,10 @@ pub(crate) use server::{Host, Server, Tls};
 /// # #[cfg(feature = "sqlite")] {
 /// let url: DbUrl = "sqlite:///var/lib/my%20cluster.db".parse().unwrap();
 /// assert_eq!(url.to_string(), "sqlite:/var/lib/my cluster.db");
+/// # }
+/// # #[cfg(feature = "mysql")] {
+/// let url: DbUrl = "mysql://opensips:s%40crEt@/opensips?socket=/run/mysqld/mysqld.sock".parse().unwrap();
+/// assert_eq!(url.to_string(), "mysql://opensips:***@%2Frun%2Fmysqld%2Fmysqld.sock/opensips");
 /// # }
 /// # #[cfg(feature = "postgres")] {
 /// let url: DbUrl = "postgres://opensips:s%40crEt@db.example:5433/opensips".parse().unwrap();
@@ -61,6 +70,8 @@ pub struct DbUrl {
 /// What a URL leads to: a variant for each kind of database that can be worked with.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Target {
+    #[cfg(feature = "mysql")]
+    Mysql(Server),
     #[cfg(feature = "postgres")]
     Postgres(Server),
     #[cfg(feature = "sqlite")]
@@ -71,7 +82,7 @@ pub(crate) enum Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scheme {
-    /// `mysql:`
+    /// `mysql:` or `mariadb:`
     Mysql,
     /// `postgres:` or `postgresql:`
     Postgres,
@@ -96,7 +107,7 @@ pub enum DbUrlError {
     Host,
     /// The host is missing, or no name, address or absolute path.
     #[error(
-        "the host is missing or wrong (want a name, an address, [IPV6], or the directory of a socket \
+        "the host is missing or wrong (want a name, an address, [IPV6], or a socket's path \
          with %2F for each slash)"
     )]
     HostName,
@@ -126,6 +137,9 @@ pub enum DbUrlError {
     /// What follows the host and a colon is no port.
     #[error("the port is not a number from 1 to 65535")]
     Port,
+    /// A port behind the Unix socket of a MySQL server.
+    #[error("a port is for TCP: a Unix socket of MySQL is the whole address")]
+    PortOnSocket,
     /// A parameter is there twice.
     #[error("a parameter is there twice")]
     RepeatedParameter,
@@ -138,8 +152,8 @@ pub enum DbUrlError {
     /// Encryption is asked for on a Unix socket.
     #[error("sslmode is for TCP: what goes through a Unix socket stays on this machine")]
     TlsOnSocket,
-    /// There is a host before the database, and another in the parameter `host`.
-    #[error("the URL names two hosts (write one, or the parameter host)")]
+    /// There is a host before the database, and another in the parameter `host` or `socket`.
+    #[error("the URL names two hosts (write one, or the parameter host or socket)")]
     TwoHosts,
     /// There is an `@` too many, or a `#`.
     #[error(
@@ -148,7 +162,9 @@ pub enum DbUrlError {
     )]
     Unencoded,
     /// A parameter that we do not have, or one without a value.
-    #[error("unknown parameter (want host, sslmode and sslrootcert, each with a value)")]
+    #[error(
+        "unknown parameter (want sslmode, sslrootcert, for PostgreSQL host, for MySQL socket, each with a value)"
+    )]
     UnknownParameter,
     /// A scheme that nobody knows.
     #[error("unknown kind of database ({})", Supported)]
@@ -174,11 +190,13 @@ impl Scheme {
         Self::Sqlite,
         #[cfg(feature = "postgres")]
         Self::Postgres,
+        #[cfg(feature = "mysql")]
+        Self::Mysql,
     ];
 
     fn from_name(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
-            "mysql" => Some(Self::Mysql),
+            "mariadb" | "mysql" => Some(Self::Mysql),
             "postgres" | "postgresql" => Some(Self::Postgres),
             "sqlite" => Some(Self::Sqlite),
             _ => None,
@@ -238,6 +256,8 @@ impl DbUrl {
     #[must_use]
     pub fn sqlite_path(&self) -> Option<&Path> {
         match self.target {
+            #[cfg(feature = "mysql")]
+            Target::Mysql(_) => None,
             #[cfg(feature = "postgres")]
             Target::Postgres(_) => None,
             #[cfg(feature = "sqlite")]
@@ -248,6 +268,8 @@ impl DbUrl {
     /// The URL, stars for a password.
     fn shown(&self) -> String {
         match self.target {
+            #[cfg(feature = "mysql")]
+            Target::Mysql(ref server) => format!("mysql:{server}"),
             #[cfg(feature = "postgres")]
             Target::Postgres(ref server) => format!("postgres:{server}"),
             #[cfg(feature = "sqlite")]
@@ -255,7 +277,7 @@ impl DbUrl {
         }
     }
 
-    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
     pub(crate) const fn target(&self) -> &Target {
         &self.target
     }
@@ -271,10 +293,13 @@ impl FromStr for DbUrl {
             return Err(DbUrlError::NoScheme);
         }
         let target = match Scheme::from_name(name) {
+            #[cfg(feature = "mysql")]
+            Some(Scheme::Mysql) => Server::mysql(behind_scheme(text)).map(Target::Mysql),
             #[cfg(feature = "postgres")]
-            Some(Scheme::Postgres) => Server::parse(behind_scheme(text)).map(Target::Postgres),
+            Some(Scheme::Postgres) => Server::postgres(behind_scheme(text)).map(Target::Postgres),
             #[cfg(feature = "sqlite")]
             Some(Scheme::Sqlite) => file::parse(behind_scheme(text)).map(Target::Sqlite),
+            #[cfg(not(all(feature = "mysql", feature = "postgres", feature = "sqlite")))]
             Some(scheme) => Err(DbUrlError::UnsupportedScheme { scheme }),
             None => Err(DbUrlError::UnknownScheme { scheme: name.to_owned() }),
         };
@@ -282,7 +307,7 @@ impl FromStr for DbUrl {
     }
 }
 
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 fn behind_scheme(text: &str) -> &str {
     text.split_once(':').map_or("", |(_, rest)| rest)
 }

@@ -19,7 +19,7 @@ pub(super) fn decoded(text: &str) -> Result<String, DbUrlError> {
 }
 
 /// The text with everything encoded but what never means anything in a URL, and these characters.
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(super) fn encoded(text: &str, except: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for c in text.chars() {

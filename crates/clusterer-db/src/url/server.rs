@@ -29,7 +29,7 @@ pub(crate) struct Password(String);
 pub(crate) enum Host {
     /// A name or an address, without brackets.
     Tcp(String),
-    /// An absolute path: PostgreSQL's is the directory with the socket.
+    /// An absolute path: MySQL's is the socket, PostgreSQL's the directory with it.
     Unix(PathBuf),
 }
 
@@ -55,8 +55,24 @@ struct Parameters {
 }
 
 impl Server {
-    /// What follows the scheme and its colon.
-    pub(super) fn parse(rest: &str) -> Result<Self, DbUrlError> {
+    /// What follows `mysql:`.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn mysql(rest: &str) -> Result<Self, DbUrlError> {
+        let server = Self::parse(rest, "socket")?;
+        if matches!(server.host, Host::Unix(_)) && server.port.is_some() {
+            return Err(DbUrlError::PortOnSocket);
+        }
+        Ok(server)
+    }
+
+    /// What follows `postgres:`.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn postgres(rest: &str) -> Result<Self, DbUrlError> {
+        Self::parse(rest, "host")
+    }
+
+    /// The host may be in the parameter of this name.
+    fn parse(rest: &str, host: &str) -> Result<Self, DbUrlError> {
         let rest = rest.strip_prefix("//").ok_or(DbUrlError::NoServer)?;
         let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = before.split_once('/').unwrap_or((before, ""));
@@ -72,7 +88,7 @@ impl Server {
             Some((user, password)) => (user, Some(password)),
             None => (userinfo, None),
         };
-        let parameters = Parameters::parse(query)?;
+        let parameters = Parameters::parse(query, host)?;
         let (host, port) = host_and_port(address, parameters.host)?;
         let tls = Tls::chosen(parameters.mode, parameters.authorities, &host)?;
         let server = Self {
@@ -100,12 +116,12 @@ impl Password {
 }
 
 impl Parameters {
-    fn parse(query: &str) -> Result<Self, DbUrlError> {
+    fn parse(query: &str, host: &str) -> Result<Self, DbUrlError> {
         let mut parameters = Self::default();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').ok_or(DbUrlError::UnknownParameter)?;
             let slot = match name {
-                "host" => &mut parameters.host,
+                _ if name == host => &mut parameters.host,
                 "sslmode" => &mut parameters.mode,
                 "sslrootcert" => &mut parameters.authorities,
                 _ => return Err(DbUrlError::UnknownParameter),
@@ -113,6 +129,10 @@ impl Parameters {
             if slot.replace(text(value)?).is_some() {
                 return Err(DbUrlError::RepeatedParameter);
             }
+        }
+        let is_path = |host: &String| host.starts_with('/');
+        if host == "socket" && !parameters.host.as_ref().is_none_or(is_path) {
+            return Err(DbUrlError::HostName);
         }
         Ok(parameters)
     }
@@ -273,5 +293,7 @@ impl fmt::Debug for Password {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "mysql"))]
+mod mysql_tests;
+#[cfg(all(test, feature = "postgres"))]
 mod tests;

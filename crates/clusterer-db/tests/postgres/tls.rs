@@ -13,8 +13,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-const AUTHORITY: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres/certificates/authority.pem");
+const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates/authority.pem");
 
 /// The error of a client that got through is what the server says there.
 const THROUGH: &str = "through TLS came user somebody";
@@ -38,8 +37,8 @@ fn serve(mut stream: TcpStream) {
     stream.read_exact(&mut request).unwrap();
     assert_eq!(request, [0, 0, 0, 8, 4, 210, 22, 47], "the request for TLS");
     stream.write_all(b"S").unwrap();
-    let certificates = include_bytes!("certificates/server.pem");
-    let key = include_bytes!("certificates/server.key");
+    let certificates = include_bytes!("../certificates/server.pem");
+    let key = include_bytes!("../certificates/server.key");
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()

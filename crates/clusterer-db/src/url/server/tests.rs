@@ -8,7 +8,7 @@ use proptest::prelude::*;
 fn parsed(text: &str) -> Server {
     let url: DbUrl = text.parse().unwrap();
     assert!(matches!(url.target(), Target::Postgres(_)), "{text:?}");
-    Server::parse(text.split_once(':').unwrap().1).unwrap()
+    Server::postgres(text.split_once(':').unwrap().1).unwrap()
 }
 
 fn check(text: &str, expected: &str) {

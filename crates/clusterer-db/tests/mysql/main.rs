@@ -1,0 +1,17 @@
+//! The MySQL backend, through the crate's public API, on the server that the environment variable
+//! `CLUSTERER_TEST_MYSQL` leads to. `cargo xtask test` starts one, a MariaDB.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::print_stderr)]
+
+mod admin;
+#[path = "../conformance/mod.rs"]
+mod conformance;
+mod errors;
+mod fixture;
+mod malformed;
+mod reaching;
+mod schema;
+mod store;
+mod tls;
+
+conformance::conformance!(fixture::Fixture::with, fixture::server_is_there);
