@@ -71,8 +71,8 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Database {
-    /// The database, as `db_url` in the daemon's configuration: sqlite:PATH or
-    /// `postgres://USER:PASSWORD@HOST/DATABASE`
+    /// The database, as `db_url` in the daemon's configuration: sqlite:PATH,
+    /// `postgres://USER:PASSWORD@HOST/DATABASE` or `mysql://USER:PASSWORD@HOST/DATABASE`
     // Not parsed by clap, which would print it, and its password, when it is wrong.
     #[arg(long, value_name = "URL")]
     db_url: String,

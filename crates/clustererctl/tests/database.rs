@@ -224,7 +224,7 @@ fn a_wrong_url_is_told_without_its_password() {
     check(
         "oracle://scott:tiger@db/x",
         expect![[r#"
-            clustererctl: --db-url: unknown kind of database (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE)
+            clustererctl: --db-url: unknown kind of database (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE)
         "#]],
     );
     check(
@@ -236,7 +236,7 @@ fn a_wrong_url_is_told_without_its_password() {
     check(
         "/var/lib/cluster.db",
         expect![[r#"
-            clustererctl: --db-url: no database URL (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE)
+            clustererctl: --db-url: no database URL (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE)
         "#]],
     );
     check(

@@ -98,12 +98,16 @@ const PERIODS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::
 
 pub(crate) static DB_URL: Key<Parsed<DbUrl>> = Key {
     path: "clusterer.db_url",
-    kind: Parsed::required("\"sqlite:PATH\" or \"postgres://USER:PASSWORD@HOST/DATABASE\""),
+    kind: Parsed::required(
+        "\"sqlite:PATH\", \"postgres://USER:PASSWORD@HOST/DATABASE\" or \
+         \"mysql://USER:PASSWORD@HOST/DATABASE\"",
+    ),
     meaning: "The database with the provisioned nodes: `sqlite:PATH`, relative to the working \
-              directory, or `sqlite:///ABSOLUTE`; `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, where \
-              `@`, `/`, `?`, `#` and `%` in a name or a password are written `%40`, `%2F`, `%3F`, `%23` \
-              and `%25`, and a host may be the directory of a Unix socket: `%2Frun%2Fpostgresql`. \
-              Behind that, `?sslmode=disable`, `require` (encrypted) or `verify-full` (encrypted, \
+              directory, or `sqlite:///ABSOLUTE`; `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; \
+              `mysql://USER:PASSWORD@HOST:PORT/DATABASE`, for MariaDB too. `@`, `/`, `?`, `#` and `%` in \
+              a name or a password are written `%40`, `%2F`, `%3F`, `%23` and `%25`. A host may be a Unix \
+              socket: for PostgreSQL its directory, `%2Frun%2Fpostgresql`, for MySQL the socket itself, \
+              `%2Frun%2Fmysqld%2Fmysqld.sock`. Behind that, `?sslmode=disable`, `require` (encrypted) or `verify-full` (encrypted, \
               certificate checked, by the authorities in the file `&sslrootcert=FILE` or those of the \
               system; the default but for hosts on this machine).",
 };

@@ -145,7 +145,7 @@ fn wrong_types() {
             node.toml:2:13: clusterer.server_id: a floating-point number, expected an integer from 1 to 2147483647
             node.toml:2:13: clusterer.server_id: a date or time, expected an integer from 1 to 2147483647
             node.toml:2:13: clusterer.server_id: an integer beyond 64 bits, expected an integer from 1 to 2147483647
-            node.toml:2:10: clusterer.db_url: an integer, expected "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"
+            node.toml:2:10: clusterer.db_url: an integer, expected "sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "mysql://USER:PASSWORD@HOST/DATABASE"
         "#]],
     );
     check(
@@ -186,12 +186,12 @@ fn missing() {
             "clusterer.server_id = 1",
         ],
         expect![[r#"
-            node.toml:1:1: clusterer.db_url: missing, expected "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"
-            node.toml:1:1: clusterer.db_url: missing, expected "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"
+            node.toml:1:1: clusterer.db_url: missing, expected "sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "mysql://USER:PASSWORD@HOST/DATABASE"
+            node.toml:1:1: clusterer.db_url: missing, expected "sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "mysql://USER:PASSWORD@HOST/DATABASE"
             node.toml:2:1: clusterer.server_id: missing, expected an integer from 1 to 2147483647
-            node.toml:2:3: clusterer.db_url: missing, expected "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"
-            node.toml:1:13: clusterer.db_url: missing, expected "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"
-            node.toml:1:1: clusterer.db_url: missing, expected "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"
+            node.toml:2:3: clusterer.db_url: missing, expected "sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "mysql://USER:PASSWORD@HOST/DATABASE"
+            node.toml:1:13: clusterer.db_url: missing, expected "sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "mysql://USER:PASSWORD@HOST/DATABASE"
+            node.toml:1:1: clusterer.db_url: missing, expected "sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "mysql://USER:PASSWORD@HOST/DATABASE"
         "#]],
     );
     check(
@@ -215,18 +215,18 @@ fn wrong_values_of_clusterer() {
             "[clusterer]\ndb_url='hunter2://x'",
             "[clusterer]\ndb_url='nodes.db'",
             "[clusterer]\ndb_url='sqlite:'",
-            "[clusterer]\ndb_url='mysql://opensips:hunter2@localhost/x'",
+            "[clusterer]\ndb_url='mysql://opensips:hunter2@localhost'",
             "[clusterer]\ndb_url='postgres://opensips:hunter2@rw@localhost/x'",
         ],
         expect![[r#"
             node.toml:3:13: clusterer.server_id: 0, expected an integer from 1 to 2147483647
             node.toml:3:13: clusterer.server_id: -1, expected an integer from 1 to 2147483647
             node.toml:3:13: clusterer.server_id: 2147483648, expected an integer from 1 to 2147483647
-            node.toml:2:8: clusterer.db_url: unknown kind of database (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE), expected "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"
-            node.toml:2:8: clusterer.db_url: no database URL (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE), expected "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"
-            node.toml:2:8: clusterer.db_url: the URL names no file (want sqlite:PATH or sqlite:///ABSOLUTE/PATH), expected "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"
-            node.toml:2:8: clusterer.db_url: this build has no support for MySQL (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE), expected "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"
-            node.toml:2:8: clusterer.db_url: an @, /, ? or # in a user name or a password is written with a percent sign (%40, %2F, %3F, %23), expected "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"
+            node.toml:2:8: clusterer.db_url: unknown kind of database (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE), expected "sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "mysql://USER:PASSWORD@HOST/DATABASE"
+            node.toml:2:8: clusterer.db_url: no database URL (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE), expected "sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "mysql://USER:PASSWORD@HOST/DATABASE"
+            node.toml:2:8: clusterer.db_url: the URL names no file (want sqlite:PATH or sqlite:///ABSOLUTE/PATH), expected "sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "mysql://USER:PASSWORD@HOST/DATABASE"
+            node.toml:2:8: clusterer.db_url: the URL names no database (want one name behind the host: HOST/DATABASE), expected "sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "mysql://USER:PASSWORD@HOST/DATABASE"
+            node.toml:2:8: clusterer.db_url: an @, /, ? or # in a user name or a password is written with a percent sign (%40, %2F, %3F, %23), expected "sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "mysql://USER:PASSWORD@HOST/DATABASE"
         "#]],
     );
     check(
@@ -370,7 +370,7 @@ fn environment() {
             "[clusterer]\ndb_url = 'sqlite:a'\nserver_id = '${PIN}'",
             "[clusterer]\ndb_url = '${NOBODY}'",
             "[clusterer]\ndb_url = 'mysql://u:${NOBODY@h/d'",
-            "[clusterer]\ndb_url = 'mysql://u:${SECRET}@h/d'",
+            "[clusterer]\ndb_url = 'mysql://u:${SECRET}@h'",
             "[clusterer]\ndb_url = '${SECRET}'",
             "[clusterer]\ndb_url = 'sqlite:a'\nserver_id = '${SECRET}'",
         ],
@@ -378,8 +378,8 @@ fn environment() {
             node.toml:3:13: clusterer.server_id: what the environment holds does not fit, expected an integer from 1 to 2147483647
             node.toml:2:10: clusterer.db_url: the environment variable NOBODY is not set, expected a value for it
             node.toml:2:10: clusterer.db_url: `${` that begins no `${NAME}`, expected a name of letters, digits and _
-            node.toml:2:10: clusterer.db_url: this build has no support for MySQL (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE), expected "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"
-            node.toml:2:10: clusterer.db_url: no database URL (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE), expected "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE"
+            node.toml:2:10: clusterer.db_url: the URL names no database (want one name behind the host: HOST/DATABASE), expected "sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "mysql://USER:PASSWORD@HOST/DATABASE"
+            node.toml:2:10: clusterer.db_url: no database URL (this build works with sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE), expected "sqlite:PATH", "postgres://USER:PASSWORD@HOST/DATABASE" or "mysql://USER:PASSWORD@HOST/DATABASE"
             node.toml:3:13: clusterer.server_id: what the environment holds does not fit, expected an integer from 1 to 2147483647
         "#]],
     );
