@@ -10,9 +10,12 @@ use clusterer_node::StoreError;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder};
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// More in one piece is nothing that a row holds.
 const LONGEST_PACKET: usize = 64 << 20;
+
+pub(super) const NO_SERVER: &str = "what answers there does not speak like a MySQL server";
 
 /// A database of a MySQL or MariaDB server. Holds no connection.
 #[derive(Clone, Debug)]
@@ -87,12 +90,15 @@ impl Backend for Mysql {
     /// A database that is not there is never made: on a server, that is the business of others.
     async fn connect(&self, _: Missing) -> Result<MysqlSession, StoreError> {
         let opts = self.opts().map_err(|why| self.site.refused(&why))?;
-        let connected = async {
-            let mut conn = Conn::new(opts).await?;
-            conn.query_drop(self.settings()).await?;
-            Ok(conn)
+        // As a task: the driver panics at some of what no server would say.
+        let mut attempt = JoinSet::new();
+        attempt.spawn(Conn::new(opts));
+        let Some(Ok(connected)) = attempt.join_next().await else {
+            return Err(self.site.unavailable(NO_SERVER));
         };
-        let conn = connected.await.map_err(|error| self.explain(&error))?;
+        let mut conn = connected.map_err(|error| self.explain(&error))?;
+        let set = conn.query_drop(self.settings()).await;
+        set.map_err(|error| self.explain(&error))?;
         Ok(MysqlSession { mysql: self.clone(), conn })
     }
 

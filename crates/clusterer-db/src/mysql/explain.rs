@@ -1,6 +1,6 @@
 //! What an error of the server, or on the way to it, means to whoever runs the program.
 
-use super::connect::Mysql;
+use super::connect::{Mysql, NO_SERVER};
 use crate::text::one_line;
 use clusterer_node::StoreError;
 use mysql_async::{DriverError, Error, IoError};
@@ -44,7 +44,7 @@ impl Mysql {
                     self.server.user
                 )),
             DriverError::PacketOutOfOrder | DriverError::UnexpectedPacket { .. } => {
-                site.unavailable("what answers there does not speak like a MySQL server")
+                site.unavailable(NO_SERVER)
             }
             _ => site.refused(&one_line(&error.to_string())),
         }

@@ -86,7 +86,7 @@ fn a_call_ended_by_the_operator_is_worth_another_try() {
         let mut call = store.flush(&changes);
         assert!(poll_once(&mut call).is_pending());
         eventually("the flush waits for the lock", || {
-            let waiting = fixture.who_waits_for_a_row();
+            let waiting = fixture.who_updates();
             waiting.iter().for_each(|id| fixture.sql(&format!("{how} {id}")));
             !waiting.is_empty()
         });

@@ -142,6 +142,18 @@ fn a_server_that_is_full_is_worth_another_try() {
     assert!(error.to_string().ends_with("/x: Too many connections"), "{error}");
 }
 
+/// The driver panics where it computes with this key.
+#[test]
+fn a_server_with_a_senseless_key_is_an_error() {
+    let error = greeted_with(
+        b"\x4e\0\0\0\x0a8.0.0-test\0\x07\0\0\0abcdefgh\0\x0b\xa2\x2d\x02\0\x0b\0\x15\0\0\0\0\0\0\0\0\0\0\
+          ijklmnopqrst\0caching_sha2_password\0\
+          \x02\0\0\x02\x01\x04\x04\0\0\x04\x01key",
+    );
+    unavailable(&error);
+    assert!(error.to_string().ends_with("does not speak like a MySQL server"), "{error}");
+}
+
 #[test]
 fn what_is_no_mysql_is_an_error() {
     for greeting in [

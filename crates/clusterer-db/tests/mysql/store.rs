@@ -73,7 +73,7 @@ fn a_state_0_set_while_a_flush_waits_stays() {
     other.run("BEGIN; UPDATE clusterer SET state = 0 WHERE id = 1");
     let changes = [1, 2].map(|id| change(id, State::Probing, 1, 9));
     let flush = std::thread::spawn(move || wait(store.flush(&changes)).unwrap());
-    eventually("the flush waits for the lock", || !fixture.who_waits_for_a_row().is_empty());
+    eventually("the flush waits for the lock", || !fixture.who_updates().is_empty());
     other.run("COMMIT");
     let flushed = flush.join().unwrap();
     assert_eq!((flushed.written, flushed.conflicts), (1, vec![DbId::new(1).unwrap()]));
