@@ -104,7 +104,8 @@ impl Admin {
     /// What is there and right stays as it is.
     ///
     /// # Errors
-    /// [`StoreError`]; nothing was created then but perhaps an empty file. [`StoreError::Schema`] if
+    /// [`StoreError`]; nothing was created then but perhaps an empty file, and on MySQL, which takes
+    /// nothing back, what came before the statement that failed. [`StoreError::Schema`] if
     /// there is a table of another version, or one that lacks a column.
     pub fn init(&self) -> Result<Created, StoreError> {
         self.backend.init()

@@ -2,8 +2,8 @@
 //!
 //! [`open`] makes a [`NodeStore`](clusterer_node::NodeStore) of a [`DbUrl`]: it loads the rows and
 //! writes back the states that changed. [`Admin`] creates the tables, adds and removes nodes and
-//! finds what is wrong with them. Each kind of database is a cargo feature: `sqlite` (default) and
-//! `postgres`. Without any, only names and URLs are left.
+//! finds what is wrong with them. Each kind of database is a cargo feature: `sqlite` (default),
+//! `postgres` and `mysql` (MariaDB, too). Without any, only names and URLs are left.
 //!
 //! ```
 //! # #[cfg(feature = "sqlite")]

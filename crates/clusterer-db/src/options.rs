@@ -32,7 +32,7 @@ impl Options {
     }
 
     /// How long a statement waits for a lock that somebody else holds: 5 seconds by default, an hour
-    /// at most. Keep it below the time after which the caller gives up.
+    /// at most; MySQL counts whole seconds, rounded up. Keep it below the time after which the caller gives up.
     #[must_use]
     pub fn lock_timeout(self, timeout: Duration) -> Self {
         Self { lock_timeout: timeout.min(LONGEST_WAIT), ..self }
