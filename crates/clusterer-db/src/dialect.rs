@@ -10,7 +10,8 @@ use clusterer_node::Column;
 pub(crate) struct Dialect {
     /// What stands on both sides of a name.
     pub(crate) quote: char,
-    pub(crate) placeholders: Placeholders,
+    /// How a statement refers to a value. Each is used once, in their order, which begins at 1.
+    pub(crate) placeholder: fn(usize) -> String,
     pub(crate) case: Case,
     /// Whether rows that are updated keep their place in the order in which they are returned.
     pub(crate) keeps_order: bool,
@@ -34,17 +35,6 @@ pub(crate) struct Dialect {
     /// A query for the number of unique indexes over exactly two columns and all rows. Its values:
     /// the table, a column, the other column.
     pub(crate) unique_over: &'static str,
-}
-
-/// How a statement refers to its values. Each is used once, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Placeholders {
-    /// `$1`, `$2`, …
-    #[cfg(feature = "postgres")]
-    Dollar,
-    /// `?`
-    #[cfg(any(feature = "mysql", feature = "sqlite"))]
-    Question,
 }
 
 /// What a name in other letters, upper for lower, means.
@@ -84,15 +74,6 @@ impl Dialect {
         let quote = self.quote;
         format!("{quote}{}{quote}", self.catalogued(name))
     }
-
-    fn placeholder(&self, number: usize) -> String {
-        match self.placeholders {
-            #[cfg(feature = "postgres")]
-            Placeholders::Dollar => format!("${number}"),
-            #[cfg(any(feature = "mysql", feature = "sqlite"))]
-            Placeholders::Question => "?".to_owned(),
-        }
-    }
 }
 
 /// The statements for tables of these names.
@@ -122,7 +103,7 @@ impl Sql<'_> {
     /// 0 is an administrator's, and replaced on the word of nobody else.
     pub(crate) fn write_status(&self) -> String {
         let column = |column| self.column(column);
-        let value = |number| self.dialect.placeholder(number);
+        let value = |number| (self.dialect.placeholder)(number);
         let state = column(Column::State);
         format!(
             "UPDATE {} SET {state} = {}, {} = {}, {} = {} WHERE {} = {} AND ({} = 1 OR {state} <> 0)",
@@ -155,7 +136,7 @@ impl Sql<'_> {
             Column::Description,
         ];
         let values =
-            [1, 2, 3, 4, 5, 6, 7].map(|number| self.dialect.placeholder(number)).join(", ");
+            [1, 2, 3, 4, 5, 6, 7].map(|number| (self.dialect.placeholder)(number)).join(", ");
         let columns = columns.map(|column| self.column(column)).join(", ");
         format!("INSERT INTO {} ({columns}) VALUES ({values})", self.table())
     }
@@ -167,14 +148,14 @@ impl Sql<'_> {
 
     /// The version of a table. Value: the table.
     pub(crate) fn version(&self) -> String {
-        let value = self.dialect.placeholder(1);
+        let value = (self.dialect.placeholder)(1);
         let table = self.dialect.quoted(VERSION_TABLE);
         format!("SELECT table_version FROM {table} WHERE table_name = {value}")
     }
 
     /// Values: the table, its version.
     pub(crate) fn insert_version(&self) -> String {
-        let [name, number] = [1, 2].map(|number| self.dialect.placeholder(number));
+        let [name, number] = [1, 2].map(|number| (self.dialect.placeholder)(number));
         let table = self.dialect.quoted(VERSION_TABLE);
         format!("INSERT INTO {table} (table_name, table_version) VALUES ({name}, {number})")
     }
@@ -226,9 +207,9 @@ impl Sql<'_> {
             "{} WHERE {} = {} AND {} = {}",
             self.table(),
             self.column(Column::ClusterId),
-            self.dialect.placeholder(1),
+            (self.dialect.placeholder)(1),
             self.column(Column::MachineId),
-            self.dialect.placeholder(2),
+            (self.dialect.placeholder)(2),
         )
     }
 

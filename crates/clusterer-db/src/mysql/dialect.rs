@@ -1,12 +1,12 @@
 //! The SQL of MySQL and MariaDB.
 
-use crate::dialect::{Case, Dialect, Placeholders};
+use crate::dialect::{Case, Dialect};
 use crate::schema::Kind;
 
 pub(super) const DIALECT: &Dialect = &Dialect {
     // A name's in every `sql_mode`.
     quote: '`',
-    placeholders: Placeholders::Question,
+    placeholder: |_| "?".to_owned(),
     case: Case::Ignored,
     keeps_order: false,
     key: "INT(10) AUTO_INCREMENT PRIMARY KEY NOT NULL",

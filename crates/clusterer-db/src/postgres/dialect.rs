@@ -1,13 +1,13 @@
 //! The SQL of PostgreSQL. Tables are looked for where its `search_path` finds them.
 
 use crate::TableNames;
-use crate::dialect::{Case, Dialect, Placeholders};
+use crate::dialect::{Case, Dialect};
 use crate::schema::Kind;
 use clusterer_node::Column;
 
 pub(super) const DIALECT: &Dialect = &Dialect {
     quote: '"',
-    placeholders: Placeholders::Dollar,
+    placeholder: |number| format!("${number}"),
     // As if they stood in SQL without quotes, which is how OpenSIPS writes them.
     case: Case::Folded,
     // A row that is updated moves.

@@ -1,11 +1,11 @@
 //! The SQL of SQLite.
 
-use crate::dialect::{Case, Dialect, Placeholders};
+use crate::dialect::{Case, Dialect};
 use crate::schema::Kind;
 
 pub(super) const DIALECT: &Dialect = &Dialect {
     quote: '"',
-    placeholders: Placeholders::Question,
+    placeholder: |number| format!("?{number}"),
     case: Case::Ignored,
     keeps_order: true,
     key: "INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL",

@@ -293,7 +293,9 @@ impl fmt::Debug for Password {
     }
 }
 
-#[cfg(all(test, feature = "mysql"))]
+#[cfg(test)]
+#[cfg(feature = "mysql")]
 mod mysql_tests;
-#[cfg(all(test, feature = "postgres"))]
+#[cfg(test)]
+#[cfg(feature = "postgres")]
 mod tests;

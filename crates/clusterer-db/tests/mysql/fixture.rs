@@ -177,7 +177,7 @@ impl Fixture {
     }
 
     /// The connections that are at an UPDATE: while another one holds the row, they wait for it. (What
-    /// InnoDB tells about locks is older, the more often one asks.)
+    /// `InnoDB` tells about locks is older, the more often one asks.)
     pub(crate) fn who_updates(&self) -> Vec<String> {
         self.texts(
             "SELECT CAST(id AS CHAR) FROM information_schema.processlist
