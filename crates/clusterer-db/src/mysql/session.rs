@@ -36,6 +36,8 @@ impl Session for MysqlSession {
                 "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
                  START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
             }
+            // Rows that others have changed since it began are written all the same, which newer
+            // MariaDBs refuse where reads are repeatable; and rows that are not there lock nothing.
             Access::Administer | Access::Write => {
                 "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION"
             }
