@@ -2,6 +2,7 @@
 
 use super::connect::{Mysql, NO_SERVER};
 use crate::text::one_line;
+use crate::url::{Host, Tls};
 use clusterer_node::StoreError;
 use mysql_async::{DriverError, Error, IoError};
 use std::io;
@@ -64,6 +65,10 @@ impl Mysql {
             1045 | 1698 if self.server.password.is_none() => site.refused(&format!(
                 "{said}: db_url has no password (neither MYSQL_PWD nor an option file is read)"
             )),
+            // To the server, a right password that does not come by TLS may be a wrong one.
+            1045 | 1698 if self.is_readable_on_its_way() => {
+                site.refused(&format!("user {user} and this password, without TLS: {said}"))
+            }
             1045 | 1698 => site.refused(&format!("user {user} and this password: {said}")),
             1049 => site.schema(
                 said,
@@ -104,6 +109,10 @@ impl Mysql {
             _ if is_worth_another_try(code) => site.unavailable(said),
             _ => site.refused(said),
         }
+    }
+
+    fn is_readable_on_its_way(&self) -> bool {
+        matches!(self.server.host, Host::Tcp(_)) && self.server.tls == Tls::Disable
     }
 }
 
@@ -238,6 +247,18 @@ mod tests {
             explained_by("//u:SECRET@h/d", &io::Error::other(rustls::Error::DecryptError).into()),
             "refused: TLS: cannot decrypt peer's message"
         );
+    }
+
+    #[test]
+    fn a_password_that_did_not_come_by_tls_is_said_to() {
+        let error = ServerError { code: 1045, message: "SAID".to_owned(), state: String::new() };
+        let error = error.into();
+        assert_eq!(
+            explained_by("//u:SECRET@h/d?sslmode=disable", &error),
+            "refused: user u and this password, without TLS: SAID"
+        );
+        let to_socket = explained_by("//u:SECRET@/d?socket=/run/x", &error);
+        assert_eq!(to_socket, "refused: user u and this password: SAID");
     }
 
     #[test]

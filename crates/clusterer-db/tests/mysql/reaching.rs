@@ -24,7 +24,7 @@ fn a_wrong_password_is_refused() {
     for (url, expected) in [
         (
             format!("mysql://{user}:SECRET@{at}"),
-            "URL: user USER and this password: Access denied for user 'USER'",
+            "URL: user USER and this password, without TLS: Access denied for user 'USER'",
         ),
         (format!("mysql://{user}@{at}"), "mysql://USER@HOST/NAME: Access denied for user 'USER'"),
     ] {
