@@ -164,6 +164,19 @@ fn a_drain_that_took_as_long_as_a_stall_fails_nobody() {
     assert_eq!(bench.no_tries(), 1);
 }
 
+/// As they do while others send more than can be read at once.
+#[test]
+fn drains_that_always_take_long_keep_no_silent_peer_up() {
+    let (mut bench, ..) = pinged();
+    for _ in 0..2 {
+        assert!(bench.pass_undrained(500));
+        // Its own timers are on time: it is not this thread that stands still.
+        assert!((0..150).all(|_| !bench.pass_undrained(1)));
+        bench.input(Input::Drained { behind: None });
+    }
+    assert_eq!(bench.no_tries(), 1);
+}
+
 #[test]
 fn who_was_asked_while_the_transport_was_behind_is_asked_once_more_and_only_once() {
     let (mut bench, ..) = pinged();

@@ -51,15 +51,15 @@ impl Prober {
         }
     }
 
-    /// Judges those that should have answered by `by`: who has not has failed.
+    /// Judges those that should have answered by `by`: who has not has failed. If that comes late, each
+    /// is asked once more, but not twice in a row: it may have been a stall of our own, or a transport
+    /// that takes long to hand over all it has, which must not keep silent peers up.
     pub fn judge(&mut self, now: Now, by: Moment, heard: Heard, out: &mut Vec<Action>) {
-        let mut behind = None;
-        if let Heard::All { behind: until } = heard {
-            behind = until;
-            if is_stall(self.judge_at(), now.mono) {
-                self.forgive(now.mono, out);
-            }
-        }
+        let behind = match heard {
+            Heard::All { .. } if is_stall(self.judge_at(), now.mono) => Some(now.mono),
+            Heard::All { behind } => behind,
+            Heard::Unknown => None,
+        };
         while let Some(link) = self.answers.pop_due(by) {
             if !self.excuse(now.mono, link, behind, out) {
                 self.judge_link(now, link, out);
