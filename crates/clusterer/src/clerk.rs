@@ -131,10 +131,14 @@ fn guarded<T>(
     call: impl FnOnce() -> T,
 ) -> Option<T> {
     // The module may be left half changed; that is for it to see to, as with any lock of its own.
-    let outcome = catch_unwind(AssertUnwindSafe(call));
-    if outcome.is_err() {
-        panics.increment(1);
-        tracing::error!(module, callback, "a module's callback panicked; the node goes on");
-    }
-    outcome.ok()
+    let payload = match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(value) => return Some(value),
+        Err(payload) => payload,
+    };
+    panics.increment(1);
+    tracing::error!(module, callback, "a module's callback panicked; the node goes on");
+    // What it panicked with is the module's code once more. Of a panic in there nothing is dropped.
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    dropped.unwrap_or_else(std::mem::forget);
+    None
 }

@@ -22,6 +22,8 @@ const COUNT: i32 = 0;
 const HOLD: i32 = 1;
 const PANIC: i32 = 2;
 const MAKE_NO_SENSE: i32 = 3;
+/// With something that panics again when it is dropped.
+const PANIC_TWICE: i32 = 4;
 
 /// Longer than anything here takes, unless it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,6 +44,7 @@ impl ClusterModule for Puppet {
         match packet.command {
             HOLD => self.release.lock().unwrap().recv_timeout(PATIENCE).unwrap(),
             PANIC => panic!("told to"),
+            PANIC_TWICE => std::panic::panic_any(PanicsWhenDropped),
             MAKE_NO_SENSE => return Err(Malformed::Value("told to")),
             _ => {}
         }
@@ -53,6 +56,25 @@ impl ClusterModule for Puppet {
         self.calls.send(format!("{event:?}")).unwrap();
         self.called.store(false, Ordering::SeqCst);
     }
+}
+
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("told to");
+    }
+}
+
+/// A module that panics when it is let go.
+struct BadEnd(PanicsWhenDropped);
+
+impl ClusterModule for BadEnd {
+    fn on_packet(&self, _: &PacketContext, _: &Packet<'_>) -> Result<(), Malformed> {
+        Ok(())
+    }
+
+    fn on_event(&self, _: ModuleEvent) {}
 }
 
 #[derive(Default)]
@@ -248,6 +270,29 @@ fn a_panic_ends_the_call_only_and_is_counted_by_module() {
     assert!(lines.len() == 1 && lines[0].contains("on_packet"), "{lines:?}");
     let lines = log_lines("panics", "make no sense");
     assert!(lines.len() == 1 && lines[0].contains("127.0.0.1"), "{lines:?}");
+}
+
+#[test]
+fn a_panic_whose_payload_panics_ends_the_call_only() {
+    let bench = Bench::new("panics_twice", LIMITS);
+    bench.put(2, PANIC_TWICE, 1);
+    bench.put(2, COUNT, 2);
+    assert_eq!([bench.next(), bench.next()], ["2 1", "2 2"]);
+    assert_eq!(counter(&bench.end(), "clusterer_module_panics_total module=panics_twice"), 1);
+}
+
+#[test]
+fn a_module_that_panics_when_it_is_let_go_ends_its_thread_in_order() {
+    watch_log();
+    let desk = Arc::new(Desk::new("bad_end".into(), Arc::new(Wound::default())));
+    let module = Arc::new(BadEnd(PanicsWhenDropped));
+    let clerk = Clerk::new(desk.clone(), module, Arc::new(LogLimit::default()));
+    let thread = thread::spawn(move || clerk.run());
+    desk.close(Phase::Draining);
+    assert!(desk.wait(Instant::now() + PATIENCE));
+    thread.join().expect("the panic goes no further");
+    let lines = log_lines("bad_end", "panicked");
+    assert!(lines.len() == 1 && lines[0].contains("drop"), "{lines:?}");
 }
 
 #[test]
