@@ -6,11 +6,16 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream as StdStream};
+use std::time::Duration;
 
 /// Bytes that the kernel may hold unsent. Little, so that a ping does not wait behind megabytes of
 /// traffic that are beyond overtaking.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 128 * 1024;
+/// Longer than this, 24 days, the kernel waits for no acknowledgement: it takes a signed number of
+/// milliseconds.
+#[cfg(target_os = "linux")]
+const LONGEST: Duration = Duration::from_millis(i32::MAX.unsigned_abs() as u64);
 
 /// Begins to connect.
 ///
@@ -23,7 +28,7 @@ pub(crate) fn begin(spec: &LinkSpec) -> io::Result<TcpStream> {
     socket.set_tcp_nodelay(true)?;
     #[cfg(target_os = "linux")]
     {
-        let timeout = Some(spec.user_timeout).filter(|timeout| !timeout.is_zero());
+        let timeout = Some(spec.user_timeout.min(LONGEST)).filter(|timeout| !timeout.is_zero());
         socket.set_tcp_user_timeout(timeout)?;
         socket.set_tcp_notsent_lowat(UNSENT)?;
     }

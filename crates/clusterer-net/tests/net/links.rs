@@ -125,6 +125,19 @@ fn a_peer_that_acknowledges_nothing_times_out() {
 }
 
 #[test]
+fn a_time_limit_beyond_what_the_kernel_takes_hinders_no_dial() {
+    let node = Node::new();
+    let (_listener, address) = raw_listener();
+    let more = Duration::from_millis(1 << 31);
+    for (index, user_timeout) in (0..).zip([more, Duration::MAX]) {
+        let link = LinkId { index, generation: 0 };
+        node.handle.command(Command::Open(LinkSpec { user_timeout, ..spec(link, address) }));
+        node.dial(link);
+    }
+    node.await_events(&[LinkEvent::Connected, LinkEvent::Connected]);
+}
+
+#[test]
 fn hanging_up_and_dialling_at_once_makes_a_new_connection() {
     let node = Node::new();
     let (listener, address) = raw_listener();
