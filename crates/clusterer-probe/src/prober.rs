@@ -13,8 +13,8 @@ use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-/// How often, and how patiently. An interval below a millisecond counts as one, a timeout above the
-/// interval as the interval.
+/// How often, and how patiently. What is below a millisecond counts as one, a timeout above the interval as
+/// the interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// From one ping, or attempt to connect, to the next: 1 s by default.
@@ -37,6 +37,9 @@ impl Settings {
         }
         if ping_timeout.as_nanos() > ping_interval.as_nanos() {
             ping_timeout = ping_interval;
+        } else if ping_timeout.as_millis() == 0 {
+            // No answer could be in time.
+            ping_timeout = Duration::from_millis(1);
         }
         Self { ping_interval, ping_timeout }
     }

@@ -99,7 +99,7 @@ impl Builder {
     }
 
     /// From one ping to the next (1 s), and how long a connect or a pong may take (500 ms; more than
-    /// the interval counts as the interval).
+    /// the interval counts as the interval). Less than a millisecond counts as one.
     #[must_use]
     pub fn pings(mut self, interval: Duration, timeout: Duration) -> Self {
         self.settings.ping_interval = interval;

@@ -437,3 +437,15 @@ fn an_event_of_an_attempt_that_was_hung_up_is_not_taken_for_the_next() {
     bench.event(LinkEvent::Connected);
     bench.check("ping");
 }
+
+/// Nobody answers within no time at all.
+#[test]
+fn a_timeout_below_a_millisecond_counts_as_one() {
+    let settings = Settings { ping_timeout: Duration::from_nanos(999_999), ..Settings::default() };
+    let mut bench = Bench { prober: Prober::new(settings, 0), ..Bench::empty() };
+    bench.load(vec![(target(1, 2, 3), up())]);
+    bench.pass(0);
+    bench.check("open 2, dial");
+    bench.pass(1);
+    bench.check("hangup, 1->2 Probing tries 1 (timed_out), dial");
+}
