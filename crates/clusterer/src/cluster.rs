@@ -19,7 +19,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-/// How long queued packets may take to go out at a shutdown, and modules to take in what waits for them.
+/// How long queued packets may take to go out at a shutdown, and then modules to take in what waits for
+/// them.
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// A running cluster node. Clones are handles to the same one.
@@ -376,9 +377,9 @@ impl Cluster {
     }
 
     /// Ends the node: states are written back (in persistent mode, for at most 5 seconds or
-    /// [`Builder::store_patience`], whichever is less), queued packets go out and modules take in what
-    /// waits for them (for at most a second together), threads are joined. The thread of a module that
-    /// does not return from a callback is named in the log and left behind.
+    /// [`Builder::store_patience`], whichever is less), queued packets go out (for at most a second), then
+    /// modules take in what waits for them (for at most a second), threads are joined. The thread of a module
+    /// that does not return from a callback is named in the log and left behind.
     /// Later calls of any handle find it stopped; a second shutdown waits for the first and does
     /// nothing else. On any executor; not waited for in a module's callback, since it waits for the threads
     /// that callbacks run on.
@@ -403,14 +404,14 @@ impl Cluster {
         let (ended, wait) = oneshot::channel::<()>();
         let desks = self.inner.desks.clone();
         let join = move || {
-            let until = Instant::now() + FLUSH;
             // First nothing more is delivered.
             if let Some(net) = net {
                 net.shutdown(FLUSH);
             }
             // Its panic was logged when it happened.
             let _ = thread.join();
-            desks.finish(until);
+            // A time of their own: a peer that reads nothing takes all of the other.
+            desks.finish(Instant::now() + FLUSH);
             drop(ended);
         };
         // Joining blocks, which is no business of an executor's thread.

@@ -10,7 +10,7 @@ use clusterer_bin::FieldError;
 use clusterer_core::pong;
 use clusterer_net::{Config, Net, Reply, Source, Trust};
 use clusterer_node::{Attempt, LinkEvent};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -71,10 +71,10 @@ impl ClusterModule for Valve {
     fn on_event(&self, _: ModuleEvent) {}
 }
 
-async fn listening(id: i32, store: &Arc<TestStore>) -> Cluster {
+async fn listening(id: i32, store: &Arc<TestStore>, pings: Duration) -> Cluster {
     let listener = ListenerConfig { address: ([127, 0, 0, 1], 0).into(), dialect: Dialect::V22 };
     let engine = Cluster::builder(machine(id), store.clone())
-        .pings(PING_INTERVAL, PING_INTERVAL)
+        .pings(pings, pings)
         .listen(vec![listener])
         .start();
     ends("a start", engine).await.expect("it starts")
@@ -82,10 +82,14 @@ async fn listening(id: i32, store: &Arc<TestStore>) -> Cluster {
 
 /// Nodes that know each other, and, as the last of them, a peer at this address.
 async fn nodes(count: i32, peer: Option<SocketAddr>) -> Vec<Cluster> {
+    nodes_with(count, peer, PING_INTERVAL).await
+}
+
+async fn nodes_with(count: i32, peer: Option<SocketAddr>, pings: Duration) -> Vec<Cluster> {
     let store = TestStore::new(Vec::new());
     let mut engines = Vec::new();
     for id in 1..=count {
-        engines.push(listening(id, &store).await);
+        engines.push(listening(id, &store, pings).await);
     }
     let addresses = engines.iter().map(|engine| engine.local_addresses()[0]).chain(peer);
     *store.rows.lock().unwrap() = (1..).zip(addresses).map(|(id, at)| row(id, at)).collect();
@@ -116,6 +120,13 @@ fn send(from: &Cluster, module: &str, number: i32) {
         packet.int(number);
     });
     assert!(report.unwrap().queued >= 1);
+}
+
+fn send_long(from: &Cluster) {
+    let sent = from.send_to(cluster(), Protocol::Bin, "nobody", 0, |packet| {
+        packet.str(&[b'x'; 60_000]);
+    });
+    assert!(sent.is_ok());
 }
 
 /// A peer that answers pings until it is told to be silent.
@@ -257,6 +268,33 @@ async fn a_shutdown_lets_modules_take_in_what_waits() {
     ends("the shutdown", ending).await.unwrap();
     assert_eq!(valve.seen(), (0..100).collect::<Vec<_>>());
     assert_eq!(Arc::strong_count(&valve), 1, "the module has been let go");
+    ends("the other shutdown", b.shutdown()).await;
+}
+
+/// Its link takes all the time there is for flushing, which is none of the modules' fault.
+#[tokio::test]
+async fn a_peer_that_never_reads_takes_no_time_from_modules_at_a_shutdown() {
+    let unread = TcpListener::bind("127.0.0.1:0").unwrap();
+    let engines = nodes_with(2, Some(unread.local_addr().unwrap()), NEVER).await;
+    let [a, b] = &engines[..] else { panic!("two") };
+    let valve = Valve::shut();
+    register(a, "late", &valve).await;
+    (0..100).for_each(|number| send(b, "late", number));
+    eventually("it is stuck", || valve.is_called()).await;
+    let link = || a.view().node(node(3)).and_then(|node| node.link).expect("it is dialled");
+    eventually("the peer's link is full", || {
+        send_long(a);
+        a.queued_bytes(link()) > 1_000_000
+    })
+    .await;
+    let ending = tokio::spawn({
+        let a = a.clone();
+        async move { a.shutdown().await }
+    });
+    eventually("its transport has ended", || state(b, 1) != State::Up).await;
+    valve.open();
+    ends("the shutdown", ending).await.unwrap();
+    assert_eq!(valve.seen(), (0..100).collect::<Vec<_>>());
     ends("the other shutdown", b.shutdown()).await;
 }
 
