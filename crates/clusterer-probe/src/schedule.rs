@@ -51,12 +51,12 @@ impl Prober {
         }
     }
 
-    /// Judges those that should have answered by `by`: who has not has failed. If that comes late, each
-    /// is asked once more, but not twice in a row: it may have been a stall of our own, or a transport
-    /// that takes long to hand over all it has, which must not keep silent peers up.
+    /// Judges those that should have answered by `by`: who has not has failed. If `by` itself is late, that
+    /// was a stall of our own, or they became late while others were waited for: each is asked once more,
+    /// but not twice in a row, so that no silent peer stays up. From `by` to `now` may be any time.
     pub fn judge(&mut self, now: Now, by: Moment, heard: Heard, out: &mut Vec<Action>) {
         let behind = match heard {
-            Heard::All { .. } if is_stall(self.judge_at(), now.mono) => Some(now.mono),
+            Heard::All { .. } if is_stall(self.judge_at(), by) => Some(now.mono),
             Heard::All { behind } => behind,
             Heard::Unknown => None,
         };

@@ -3,16 +3,18 @@
 use crate::figures;
 use crate::support::{TestStore, cluster, ends, eventually, machine, node, row, state, wait_for};
 use clusterer::{
-    Cluster, ClusterModule, Dialect, Ingress, ListenerConfig, Malformed, ModuleEvent, Moment,
-    Packet, PacketContext, Protocol, RegisterModuleError, Registration, State, UnixTime,
+    Cluster, ClusterModule, Dialect, Ingress, ListenerConfig, MachineId, Malformed, ModuleEvent,
+    Moment, Packet, PacketContext, Protocol, RegisterModuleError, Registration, State, UnixTime,
 };
-use clusterer_bin::FieldError;
+use clusterer_bin::{FieldError, Origin, PacketWriter};
 use clusterer_core::pong;
 use clusterer_net::{Config, Net, Reply, Source, Trust};
 use clusterer_node::{Attempt, LinkEvent};
-use std::net::{SocketAddr, TcpListener};
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 const PING_INTERVAL: Duration = Duration::from_millis(400);
@@ -152,16 +154,20 @@ impl Ingress for Answering {
     fn link(&self, _: Attempt, _: LinkEvent, _: Moment) {}
 }
 
-#[tokio::test]
-async fn a_module_that_blocks_stalls_no_ping_no_deadline_and_no_other_module() {
-    let third = Arc::new(Answering::default());
+/// A transport with nothing else behind it, and where it listens.
+fn answering(peer: &Arc<Answering>) -> (Net, SocketAddr) {
     let listener = ListenerConfig { address: ([127, 0, 0, 1], 0).into(), dialect: Dialect::V22 };
     let bound = Net::bind(Config::new(vec![listener])).unwrap();
     let at = bound.local_addresses()[0];
     let begin = Instant::now();
     let clock = move || Moment::from_millis(u64::try_from(begin.elapsed().as_millis()).unwrap());
-    let net = bound.start(Arc::new(clock), third.clone()).unwrap();
+    (bound.start(Arc::new(clock), peer.clone()).unwrap(), at)
+}
 
+#[tokio::test]
+async fn a_module_that_blocks_stalls_no_ping_no_deadline_and_no_other_module() {
+    let third = Arc::new(Answering::default());
+    let (net, at) = answering(&third);
     let engines = nodes(2, Some(at)).await;
     let [a, b] = &engines[..] else { panic!("two") };
     let (stuck, free) = (Valve::shut(), Arc::new(Valve::default()));
@@ -205,6 +211,58 @@ async fn a_module_that_blocks_stalls_no_ping_no_deadline_and_no_other_module() {
         ends("a shutdown", engine.shutdown()).await;
     }
     net.shutdown(Duration::ZERO);
+}
+
+/// More than is read in all the turns that a drain waits for, all the time.
+#[tokio::test]
+async fn traffic_without_end_hides_no_silent_peer() {
+    let third = Arc::new(Answering::default());
+    let (net, at) = answering(&third);
+    let engines = nodes(2, Some(at)).await;
+    let [a, b] = &engines[..] else { panic!("two") };
+    eventually("the third answers", || third.answered.load(Ordering::SeqCst)).await;
+
+    let floods = [(); 2].map(|()| Flood::start(b.get_my_id(), a.local_addresses()[0]));
+    third.silent.store(true, Ordering::SeqCst);
+    eventually("the third is known to be silent", || state(a, 3) != State::Up).await;
+    for flood in floods {
+        assert!(flood.end() > 4 * 1024 * 1024, "as much as a drain reads of it");
+    }
+    for engine in &engines {
+        ends("a shutdown", engine.shutdown()).await;
+    }
+    net.shutdown(Duration::ZERO);
+}
+
+/// Sends packets as fast as they are read, until its end or that of their reader.
+struct Flood {
+    ended: Arc<AtomicBool>,
+    thread: thread::JoinHandle<usize>,
+}
+
+impl Flood {
+    fn start(sender: MachineId, to: SocketAddr) -> Self {
+        let origin = Origin { sender: sender.get(), cluster: cluster().get() };
+        let packet = PacketWriter::new(Dialect::V22, "nobody", 0, origin).finish(1).unwrap();
+        let packets = packet.to_vec().repeat(5_000);
+        let ended = Arc::new(AtomicBool::new(false));
+        let is_over = ended.clone();
+        let flood = move || {
+            let mut stream = TcpStream::connect(to).unwrap();
+            let mut written = 0;
+            while !is_over.load(Ordering::SeqCst) && stream.write_all(&packets).is_ok() {
+                written += packets.len();
+            }
+            written
+        };
+        Self { ended, thread: thread::spawn(flood) }
+    }
+
+    /// How many bytes it has sent.
+    fn end(self) -> usize {
+        self.ended.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap()
+    }
 }
 
 #[tokio::test]
