@@ -2,8 +2,8 @@
 
 use crate::clock::Clock;
 use crate::control::Command;
-use crate::desks::Desks;
 use crate::feed::Feed;
+use crate::workers::Workers;
 use crate::{Builder, RegisterModuleError, ReloadError, ReloadReport, SetStateError, Subscription};
 use arc_swap::ArcSwap;
 use clusterer_core::View;
@@ -36,7 +36,7 @@ pub struct Cluster {
 
 pub(crate) struct Inner {
     pub(crate) shared: Shared,
-    desks: Arc<Desks>,
+    workers: Arc<Workers>,
     running: Mutex<Option<Running>>,
 }
 
@@ -66,8 +66,8 @@ impl Cluster {
 
     pub(crate) fn new(shared: Shared, net: Option<Net>, thread: thread::JoinHandle<()>) -> Self {
         let running = Mutex::new(Some(Running { net, thread }));
-        let desks = Arc::new(Desks::new(shared.clock.clone()));
-        Self { inner: Arc::new(Inner { shared, desks, running }) }
+        let workers = Arc::new(Workers::new(shared.clock.clone()));
+        Self { inner: Arc::new(Inner { shared, workers, running }) }
     }
 
     /// This machine's id: the manual's `server_id`.
@@ -248,7 +248,7 @@ impl Cluster {
         registration: Registration,
         module: Arc<dyn ClusterModule>,
     ) -> Result<(), RegisterModuleError> {
-        let module = self.inner.desks.open(&registration, module)?;
+        let module = self.inner.workers.open(&registration, module)?;
         self.ask(|answer| Command::Register(registration, module, answer))
             .await
             .ok_or(RegisterModuleError::Stopped)?
@@ -402,7 +402,7 @@ impl Cluster {
         let mut running = self.inner.running.lock().await;
         let Some(Running { net, thread }) = running.take() else { return };
         let (ended, wait) = oneshot::channel::<()>();
-        let desks = self.inner.desks.clone();
+        let workers = self.inner.workers.clone();
         let join = move || {
             // First nothing more is delivered.
             if let Some(net) = net {
@@ -411,7 +411,7 @@ impl Cluster {
             // Its panic was logged when it happened.
             let _ = thread.join();
             // A time of their own: a peer that reads nothing takes all of the other.
-            desks.finish(Instant::now() + FLUSH);
+            workers.finish(Instant::now() + FLUSH);
             drop(ended);
         };
         // Joining blocks, which is no business of an executor's thread.

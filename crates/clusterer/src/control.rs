@@ -373,6 +373,6 @@ fn notify(notice: &Notice) {
             "silent for longer than its timeout"
         );
     }
-    // It goes to the module's desk.
+    // It goes to the module's channel.
     module.on_event(*event);
 }

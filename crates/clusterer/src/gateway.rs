@@ -1,5 +1,5 @@
 //! What happens to what arrives: on the transport's thread, for every packet. Modules are not called here,
-//! what is theirs is laid on their desks.
+//! what is theirs is put into their channels.
 
 use crate::inbox::Inbox;
 use crate::log_limit::LogLimit;
@@ -51,7 +51,7 @@ impl Ingress for Gateway {
         let from = source.peer.ip();
         match view.admit(from, packet, now) {
             Admission::Module(Verdict::Deliver { module, context }) => {
-                // It goes to the module's desk, which has nothing to say about it yet.
+                // It goes to the module's channel, which has nothing to say about it yet.
                 let _ = module.on_packet(&context, packet);
             }
             Admission::Module(Verdict::Disabled { module, node }) => {

@@ -55,15 +55,11 @@ mod readme {}
 
 mod batch;
 mod builder;
-mod clerk;
+mod channel;
 mod clock;
 mod cluster;
 mod control;
 mod departure;
-mod desk;
-#[cfg(test)]
-mod desk_tests;
-mod desks;
 mod error;
 mod event;
 mod feed;
@@ -83,6 +79,10 @@ mod store;
 mod subscription;
 mod tally;
 mod weak;
+mod worker;
+#[cfg(test)]
+mod worker_tests;
+mod workers;
 
 pub use builder::{Builder, TransportMaker};
 pub use clock::{Clock, SystemClock};

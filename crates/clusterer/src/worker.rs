@@ -1,7 +1,7 @@
-//! The thread of one module: takes what waits at its desk, and makes the calls, one at a time.
+//! The thread of one module: takes what waits in its channel, and makes the calls, one at a time.
 
 use crate::batch::{Batch, Entry};
-use crate::desk::Desk;
+use crate::channel::Channel;
 use crate::log_limit::{LogLimit, Pace};
 use crate::metric;
 use crate::tally::Tally;
@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 /// A callback that takes longer is named in a warning.
 const SLOW: Duration = Duration::from_millis(100);
 
-pub(crate) struct Clerk {
-    desk: Arc<Desk>,
+pub(crate) struct Worker {
+    channel: Arc<Channel>,
     module: Arc<dyn ClusterModule>,
     /// By source, of all modules of the node together.
     malformed: Arc<LogLimit>,
@@ -27,43 +27,43 @@ pub(crate) struct Clerk {
     panics: Counter,
 }
 
-impl Clerk {
+impl Worker {
     pub(crate) fn new(
-        desk: Arc<Desk>,
+        channel: Arc<Channel>,
         module: Arc<dyn ClusterModule>,
         malformed: Arc<LogLimit>,
     ) -> Self {
         let (callbacks, panics) =
-            (metric::module_callbacks(&desk.name), metric::module_panics(&desk.name));
+            (metric::module_callbacks(&channel.name), metric::module_panics(&channel.name));
         let dropped = metric::malformed();
         let (slow, tally) = (Pace::default(), Tally::default());
-        Self { desk, module, malformed, slow, tally, callbacks, dropped, panics }
+        Self { channel, module, malformed, slow, tally, callbacks, dropped, panics }
     }
 
-    /// Works until the desk is closed, then lets go of the module.
+    /// Works until the channel is closed, then lets go of the module.
     pub(crate) fn run(mut self) {
-        let desk = self.desk.clone();
-        let _ended = Ended(&desk);
+        let channel = self.channel.clone();
+        let _ended = Ended(&channel);
         let mut batch = Batch::default();
-        while desk.next(&mut batch) {
+        while channel.next(&mut batch) {
             self.work(&batch);
             batch.clear();
             self.tally.report(&self.callbacks);
         }
         let Self { module, panics, .. } = self;
         // It may be the last to hold it, and what it drops is the module's code again.
-        guarded(&desk.name, "drop", &panics, || drop(module));
+        guarded(&channel.name, "drop", &panics, || drop(module));
     }
 
     fn work(&mut self, batch: &Batch) {
         for entry in batch.entries() {
-            if self.desk.is_discarding() {
+            if self.channel.is_discarding() {
                 return;
             }
             let began = Instant::now();
-            self.desk.calling(Some(began));
+            self.channel.calling(Some(began));
             let callback = self.call(entry);
-            self.desk.calling(None);
+            self.channel.calling(None);
             let took = began.elapsed();
             self.tally.add(took);
             if took > SLOW {
@@ -93,28 +93,28 @@ impl Clerk {
     }
 
     fn guarded<T>(&self, callback: &'static str, call: impl FnOnce() -> T) -> Option<T> {
-        guarded(&self.desk.name, callback, &self.panics, call)
+        guarded(&self.channel.name, callback, &self.panics, call)
     }
 
     fn note_malformed(&self, context: &PacketContext, error: &Malformed) {
         self.dropped.increment(1);
         if self.malformed.allows(context.address, context.now) {
             let PacketContext { address, sender, .. } = context;
-            let module = &self.desk.name;
+            let module = &self.channel.name;
             tracing::warn!(%address, %sender, module, %error, "a packet's fields make no sense");
         }
     }
 
     fn note_slow(&mut self, callback: &'static str, took: Duration) {
-        if let Some(suppressed) = self.slow.allows(self.desk.clock.now()) {
-            let module = &self.desk.name;
+        if let Some(suppressed) = self.slow.allows(self.channel.clock.now()) {
+            let module = &self.channel.name;
             tracing::warn!(module, callback, ?took, suppressed, "a module's callback is slow");
         }
     }
 }
 
 /// Says that the thread has ended, even if it panicked.
-struct Ended<'d>(&'d Desk);
+struct Ended<'c>(&'c Channel);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {

@@ -1,9 +1,9 @@
-//! The desks of a node, with the threads that work at them: made at a registration, ended with the node.
+//! The threads of a node's modules: started at a registration, ended with the node.
 
-use crate::clerk::Clerk;
+use crate::channel::{Channel, Phase, Proxy};
 use crate::clock::Clock;
-use crate::desk::{Desk, Phase, Proxy};
 use crate::log_limit::LogLimit;
+use crate::worker::Worker;
 use crate::{RegisterModuleError, Registration};
 use clusterer_registry::ClusterModule;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,22 +13,22 @@ use std::time::Instant;
 /// What the system shows of a thread's name.
 const NAME: usize = 15;
 
-pub(crate) struct Desks {
+pub(crate) struct Workers {
     clock: Arc<dyn Clock>,
     malformed: Arc<LogLimit>,
     /// `None` once the node ends.
-    workers: Mutex<Option<Vec<Worker>>>,
+    running: Mutex<Option<Vec<Running>>>,
 }
 
-struct Worker {
-    desk: Arc<Desk>,
+struct Running {
+    channel: Arc<Channel>,
     thread: JoinHandle<()>,
 }
 
-impl Desks {
+impl Workers {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        let workers = Mutex::new(Some(Vec::new()));
-        Self { clock, malformed: Arc::default(), workers }
+        let running = Mutex::new(Some(Vec::new()));
+        Self { clock, malformed: Arc::default(), running }
     }
 
     /// Gives a module a thread. What comes back stands for the module; the thread ends when that is
@@ -38,44 +38,44 @@ impl Desks {
         registration: &Registration,
         module: Arc<dyn ClusterModule>,
     ) -> Result<Arc<dyn ClusterModule>, RegisterModuleError> {
-        let mut workers = self.lock();
-        let workers = workers.as_mut().ok_or(RegisterModuleError::Stopped)?;
+        let mut running = self.lock();
+        let running = running.as_mut().ok_or(RegisterModuleError::Stopped)?;
         // Those of registrations that failed.
-        workers.retain(|worker| !worker.thread.is_finished());
-        let desk = Arc::new(Desk::new(registration.name.clone(), self.clock.clone()));
-        let clerk = Clerk::new(desk.clone(), module, self.malformed.clone());
+        running.retain(|Running { thread, .. }| !thread.is_finished());
+        let channel = Arc::new(Channel::new(registration.name.clone(), self.clock.clone()));
+        let worker = Worker::new(channel.clone(), module, self.malformed.clone());
         let thread = thread::Builder::new()
             .name(thread_name(&registration.name))
-            .spawn(move || clerk.run())
+            .spawn(move || worker.run())
             .map_err(|error| RegisterModuleError::Thread(error.kind()))?;
-        workers.push(Worker { desk: desk.clone(), thread });
-        Ok(Arc::new(Proxy(desk)))
+        running.push(Running { channel: channel.clone(), thread });
+        Ok(Arc::new(Proxy(channel)))
     }
 
     /// Lets the modules do what waits for them until then, and waits for their threads. One that does
     /// not end is left behind.
     pub(crate) fn finish(&self, until: Instant) {
-        let workers = self.lock().take().unwrap_or_default();
-        for worker in &workers {
-            worker.desk.close(Phase::Draining);
+        let running = self.lock().take().unwrap_or_default();
+        for Running { channel, .. } in &running {
+            channel.close(Phase::Draining);
         }
-        for Worker { desk, thread } in workers {
-            if desk.wait(until) && thread.join().is_err() {
-                tracing::error!(module = desk.name, "a module's thread panicked");
+        for Running { channel, thread } in running {
+            if channel.wait(until) && thread.join().is_err() {
+                tracing::error!(module = channel.name, "a module's thread panicked");
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<Worker>>> {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Running>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Desks {
+impl Drop for Workers {
     /// Waits for nobody, and may be one of these threads.
     fn drop(&mut self) {
-        for worker in self.lock().take().unwrap_or_default() {
-            worker.desk.close(Phase::Discarding);
+        for Running { channel, .. } in self.lock().take().unwrap_or_default() {
+            channel.close(Phase::Discarding);
         }
     }
 }
@@ -118,24 +118,24 @@ mod tests {
 
     #[test]
     fn what_waits_when_the_end_begins_is_still_done() {
-        let desks = Desks::new(Arc::new(SystemClock::new()));
+        let workers = Workers::new(Arc::new(SystemClock::new()));
         let (called, calls) = mpsc::channel();
         let (release, released) = mpsc::channel();
         let module = Arc::new(Held { called, release: Mutex::new(released) });
         let registration = Registration::new("held", None, PATIENCE);
-        let proxy = desks.open(&registration, module.clone()).unwrap();
+        let proxy = workers.open(&registration, module.clone()).unwrap();
         let events = [2, 3, 4].map(|id| ModuleEvent::Timeout(node(id)));
         events.into_iter().for_each(|event| proxy.on_event(event));
         assert_eq!(calls.recv_timeout(PATIENCE), Ok(events[0]));
-        let desk = desks.lock().as_ref().unwrap()[0].desk.clone();
+        let channel = workers.lock().as_ref().unwrap()[0].channel.clone();
         thread::scope(|scope| {
-            scope.spawn(|| desks.finish(Instant::now() + PATIENCE));
-            while desk.phase() == Phase::Open {
+            scope.spawn(|| workers.finish(Instant::now() + PATIENCE));
+            while channel.phase() == Phase::Open {
                 thread::yield_now();
             }
             events.iter().for_each(|_| release.send(()).unwrap());
         });
         assert_eq!(calls.try_iter().collect::<Vec<_>>(), events[1..]);
-        assert!(desks.open(&registration, module).is_err(), "it has ended");
+        assert!(workers.open(&registration, module).is_err(), "it has ended");
     }
 }

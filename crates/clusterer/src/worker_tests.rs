@@ -1,12 +1,12 @@
-//! A desk and its thread, without a node around them.
+//! A module's channel and its worker, without a node around them.
 
 use crate::batch::Batch;
-use crate::clerk::Clerk;
+use crate::channel::{Channel, Phase, Proxy};
 use crate::clock::Clock;
-use crate::desk::{Desk, Phase, Proxy};
 use crate::log_limit::LogLimit;
 use crate::mail_tests::{at, context, log_lines, node, watch_log};
 use crate::mailbox::{LIMITS, Limits};
+use crate::worker::Worker;
 use clusterer_bin::{Dialect, Origin, Packet, PacketWriter};
 use clusterer_node::{BoxFuture, Moment, UnixTime};
 use clusterer_registry::{ClusterModule, Malformed, ModuleEvent, PacketContext};
@@ -95,7 +95,7 @@ impl Clock for Wound {
 }
 
 struct Bench {
-    desk: Arc<Desk>,
+    channel: Arc<Channel>,
     proxy: Proxy,
     clock: Arc<Wound>,
     thread: JoinHandle<()>,
@@ -117,16 +117,17 @@ impl Bench {
             called: AtomicBool::new(false),
         });
         let recorder = DebuggingRecorder::new();
-        let (desk, clerk) = metrics::with_local_recorder(&recorder, || {
-            let desk = Arc::new(Desk::with_limits(name.into(), clock.clone(), limits));
-            let clerk = Clerk::new(desk.clone(), module.clone(), Arc::new(LogLimit::default()));
-            (desk, clerk)
+        let (channel, worker) = metrics::with_local_recorder(&recorder, || {
+            let channel = Arc::new(Channel::with_limits(name.into(), clock.clone(), limits));
+            let worker =
+                Worker::new(channel.clone(), module.clone(), Arc::new(LogLimit::default()));
+            (channel, worker)
         });
         Self {
-            proxy: Proxy(desk.clone()),
-            desk,
+            proxy: Proxy(channel.clone()),
+            channel,
             clock,
-            thread: thread::spawn(move || clerk.run()),
+            thread: thread::spawn(move || worker.run()),
             calls: noted,
             release,
             module: Arc::downgrade(&module),
@@ -154,7 +155,7 @@ impl Bench {
 
     /// Ends it; what was recorded, by name and labels.
     fn end(self) -> Vec<(String, DebugValue)> {
-        self.desk.close(Phase::Draining);
+        self.channel.close(Phase::Draining);
         self.thread.join().expect("no callback ends the thread");
         let text = |key: &metrics::Key| {
             let labels = key.labels().map(|label| format!(" {}={}", label.key(), label.value()));
@@ -284,12 +285,12 @@ fn a_panic_whose_payload_panics_ends_the_call_only() {
 #[test]
 fn a_module_that_panics_when_it_is_let_go_ends_its_thread_in_order() {
     watch_log();
-    let desk = Arc::new(Desk::new("bad_end".into(), Arc::new(Wound::default())));
+    let channel = Arc::new(Channel::new("bad_end".into(), Arc::new(Wound::default())));
     let module = Arc::new(BadEnd(PanicsWhenDropped));
-    let clerk = Clerk::new(desk.clone(), module, Arc::new(LogLimit::default()));
-    let thread = thread::spawn(move || clerk.run());
-    desk.close(Phase::Draining);
-    assert!(desk.wait(Instant::now() + PATIENCE));
+    let worker = Worker::new(channel.clone(), module, Arc::new(LogLimit::default()));
+    let thread = thread::spawn(move || worker.run());
+    channel.close(Phase::Draining);
+    assert!(channel.wait(Instant::now() + PATIENCE));
     thread.join().expect("the panic goes no further");
     let lines = log_lines("bad_end", "panicked");
     assert!(lines.len() == 1 && lines[0].contains("drop"), "{lines:?}");
@@ -319,11 +320,11 @@ fn what_waits_is_done_before_the_end_and_nothing_is_taken_after_it() {
     let bench = Bench::new("drain", LIMITS);
     bench.hold();
     (0..100).for_each(|number| bench.put(2, COUNT, number));
-    bench.desk.close(Phase::Draining);
+    bench.channel.close(Phase::Draining);
     bench.put(2, COUNT, 100);
     bench.proxy.on_event(ModuleEvent::Timeout(node(2)));
     bench.release();
-    assert!(bench.desk.wait(Instant::now() + PATIENCE));
+    assert!(bench.channel.wait(Instant::now() + PATIENCE));
     let calls: Vec<_> = bench.calls.try_iter().collect();
     assert_eq!(calls, (0..100).map(|number| format!("2 {number}")).collect::<Vec<_>>());
     assert!(bench.module.upgrade().is_none(), "the module has been let go");
@@ -335,14 +336,14 @@ fn a_module_that_does_not_return_is_left_behind_by_name() {
     let bench = Bench::new("left", LIMITS);
     bench.hold();
     (0..7).for_each(|number| bench.put(2, COUNT, number));
-    bench.desk.close(Phase::Draining);
+    bench.channel.close(Phase::Draining);
     let begin = Instant::now();
-    assert!(!bench.desk.wait(begin + Duration::from_millis(50)));
+    assert!(!bench.channel.wait(begin + Duration::from_millis(50)));
     assert!(begin.elapsed() >= Duration::from_millis(50));
     let lines = log_lines("left", "left behind");
     assert!(lines.len() == 1 && lines[0].contains("packets=7"), "{lines:?}");
     bench.release();
-    assert!(bench.desk.wait(Instant::now() + PATIENCE), "it ends by itself later");
+    assert!(bench.channel.wait(Instant::now() + PATIENCE), "it ends by itself later");
     assert_eq!(bench.calls.try_iter().count(), 0, "and calls no more");
 }
 
@@ -356,7 +357,7 @@ fn a_registration_that_failed_ends_the_thread() {
 
 #[test]
 fn the_room_of_a_peak_is_given_back_before_the_thread_sleeps() {
-    let desk = Desk::with_limits("peak".into(), Arc::new(Wound::default()), LIMITS);
+    let channel = Channel::with_limits("peak".into(), Arc::new(Wound::default()), LIMITS);
     let mut spare = Batch::default();
     let bytes = crate::mail_tests::packet(2, 60_000);
     let packet = Packet::parse(Dialect::V22, &bytes).unwrap();
@@ -366,17 +367,17 @@ fn the_room_of_a_peak_is_given_back_before_the_thread_sleeps() {
         assert!(batch.is_fat());
     };
     fill(&mut spare);
-    desk.with_waiting(fill);
+    channel.with_waiting(fill);
     thread::scope(|scope| {
-        let waiter = scope.spawn(|| desk.next(&mut spare));
+        let waiter = scope.spawn(|| channel.next(&mut spare));
         let give_up = Instant::now() + PATIENCE;
-        while !desk.is_asleep() {
+        while !channel.is_asleep() {
             assert!(Instant::now() < give_up, "it never sleeps");
             thread::yield_now();
         }
-        desk.close(Phase::Discarding);
+        channel.close(Phase::Discarding);
         assert!(!waiter.join().unwrap());
     });
     assert!(!spare.is_fat());
-    desk.with_waiting(|batch| assert!(!batch.is_fat()));
+    channel.with_waiting(|batch| assert!(!batch.is_fat()));
 }

@@ -1,5 +1,5 @@
-//! Where a module's packets and events are handed in: its mailbox, shared by the threads that deliver and
-//! the one that works.
+//! The way of packets and events to a module: its mailbox, shared by the threads that deliver and the one
+//! that works.
 
 use crate::batch::Batch;
 use crate::clock::Clock;
@@ -20,7 +20,7 @@ const LONG: Duration = Duration::from_secs(1);
 const IDLE: u64 = u64::MAX;
 
 /// Both sides' view of a module's mailbox.
-pub(crate) struct Desk {
+pub(crate) struct Channel {
     /// The module's name.
     pub(crate) name: String,
     pub(crate) clock: Arc<dyn Clock>,
@@ -66,7 +66,7 @@ struct Backlog {
     waited: Duration,
 }
 
-impl Desk {
+impl Channel {
     pub(crate) fn new(name: String, clock: Arc<dyn Clock>) -> Self {
         Self::with_limits(name, clock, LIMITS)
     }
@@ -250,7 +250,7 @@ impl Desk {
 }
 
 #[cfg(test)]
-impl Desk {
+impl Channel {
     pub(crate) fn is_asleep(&self) -> bool {
         self.lock().asleep
     }
@@ -280,7 +280,7 @@ impl State {
 
 /// The module, as core and registry know it: it takes everything, returns at once, and never panics.
 /// Dropping it, as a registration that failed does, ends the module's thread.
-pub(crate) struct Proxy(pub(crate) Arc<Desk>);
+pub(crate) struct Proxy(pub(crate) Arc<Channel>);
 
 impl ClusterModule for Proxy {
     fn on_packet(&self, context: &PacketContext, packet: &Packet<'_>) -> Result<(), Malformed> {
