@@ -28,7 +28,8 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// Queries look at the last published [`View`] and never wait. Changes go to the control thread and are
 /// visible in the view when they return. The node ends with [`Cluster::shutdown`], or, without anybody
 /// waiting for it and without sending what is queued, when its last handle is dropped: also inside a
-/// module's callback. Whatever the node itself owns, such as a module, keeps a [`WeakCluster`](crate::WeakCluster) instead.
+/// module's callback. Whatever the node itself owns, such as a module, keeps a
+/// [`WeakCluster`](crate::WeakCluster) instead.
 #[derive(Clone)]
 pub struct Cluster {
     pub(crate) inner: Arc<Inner>,
@@ -171,10 +172,11 @@ impl Cluster {
             .map_err(SetStateError::Status)
     }
 
-    /// Registers a module, for as long as the node runs, and starts a thread that makes all its calls: one at a time, in the order in
-    /// which things happened, on no thread that the node needs. A callback may take its time and may
-    /// call everything here, also block on what is `async`; its peers' pings, the other modules and every
-    /// deadline go on.
+    /// Registers a module, for as long as the node runs, and starts a thread that makes all its calls: one at a
+    /// time, in the order in which things happened, on no thread that the node needs. A callback may take its
+    /// time and may call everything here, also block on what is `async`; its peers' pings, the other modules
+    /// and every deadline go on. A call of this that is dropped before it is done may have registered the
+    /// module, or not.
     ///
     /// What arrives meanwhile waits: at most 65,536 packets of 8 MiB together. A packet for which there is
     /// no room is dropped and counted (`clusterer_packets_dropped_total{reason="module_busy"}`); its
@@ -185,10 +187,11 @@ impl Cluster {
     ///
     /// A callback that takes more than 100 ms, and one that keeps others waiting for more than a second,
     /// is named in a warning, at most once a second. All are measured
-    /// ([`CALLBACK_SECONDS`](crate::CALLBACK_SECONDS)), by the recorder that is installed now. A panic ends the call only, and is counted.
+    /// ([`CALLBACK_SECONDS`](crate::CALLBACK_SECONDS)), by the recorder that is installed now. A panic ends
+    /// the call only, and is counted.
     ///
-    /// It must not hold a [`Cluster`] of this node, or neither ever ends: give it a [`WeakCluster`](crate::WeakCluster)
-    /// ([`Cluster::downgrade`]).
+    /// It must not hold a [`Cluster`] of this node, or neither ever ends: give it a
+    /// [`WeakCluster`](crate::WeakCluster) ([`Cluster::downgrade`]).
     ///
     /// [`ModuleEvent::TemporarilyDisabled`]: clusterer_registry::ModuleEvent::TemporarilyDisabled
     /// [`ModuleEvent::Timeout`]: clusterer_registry::ModuleEvent::Timeout
@@ -382,7 +385,8 @@ impl Cluster {
     /// that does not return from a callback is named in the log and left behind.
     /// Later calls of any handle find it stopped; a second shutdown waits for the first and does
     /// nothing else. On any executor; not waited for in a module's callback, since it waits for the threads
-    /// that callbacks run on.
+    /// that callbacks run on. A call that is dropped before it is done lets the node end without anybody
+    /// waiting: states are still written back, packets that are queued may be lost.
     ///
     /// ```
     /// # use clusterer::{Cluster, MachineId, MemoryStore, ReloadError};
@@ -397,10 +401,12 @@ impl Cluster {
     /// # }
     /// ```
     pub async fn shutdown(&self) {
+        let mut running = self.inner.running.lock().await;
+        // From here on the transport ends with this call, even if that is dropped: without a control thread it
+        // must not go on answering.
+        let Some(Running { net, thread }) = running.take() else { return };
         // A control thread that is gone has nothing left to flush.
         let _: Option<()> = self.ask(Command::Shutdown).await;
-        let mut running = self.inner.running.lock().await;
-        let Some(Running { net, thread }) = running.take() else { return };
         let (ended, wait) = oneshot::channel::<()>();
         let workers = self.inner.workers.clone();
         let join = move || {

@@ -38,8 +38,9 @@
 //! # Errors
 //! Typed, saying what was wrong and where. A peer's bytes cause none: they are counted and logged, with
 //! limits. A module that panics is counted and logged, the node goes on. Should the control thread panic,
-//! which would be a bug of this crate or of a store, clock or transport handed in, the node leaves its clusters: requests
-//! say that it has been shut down, the view is empty, pings are not answered, an error is logged.
+//! which would be a bug of this crate or of a store, clock or transport handed in, the node leaves its
+//! clusters: requests say that it has been shut down, the view is empty, pings are not answered, an error is
+//! logged.
 //!
 //! # What it refuses to do
 //! Install a recorder, a subscriber or a signal handler; exit; keep globals: two nodes fit one process.

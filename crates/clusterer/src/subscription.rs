@@ -11,10 +11,10 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 /// A reader of a node's events: see [`Cluster::subscribe`](crate::Cluster::subscribe).
 ///
-/// It keeps no node running (only the modules in memory, as a view does), and no reader slows one down. What it has not read yet is bounded
-/// ([`Builder::event_capacity`](crate::Builder::event_capacity)): a reader that falls behind further gets
-/// [`Lagged`] in place of the events, with a view to go on from. It can neither miss an event without being
-/// told, nor read on without having been handed what makes up for it.
+/// It keeps no node running and no module in memory, and no reader slows a node down. What it has not read yet
+/// is bounded ([`Builder::event_capacity`](crate::Builder::event_capacity)): a reader that falls behind
+/// further gets [`Lagged`] in place of the events, with a view to go on from. It can neither miss an event
+/// without being told, nor read on without having been handed what makes up for it.
 ///
 /// On any executor, or on none ([`Subscription::try_next`]).
 pub struct Subscription {
@@ -53,7 +53,8 @@ impl Subscription {
         }
     }
 
-    /// The next event, if there is one by now; [`Poll::Pending`] if there is not. Never waits.
+    /// The next event, if there is one by now; [`Poll::Pending`] if there is not, and nobody is woken when
+    /// there is. Never waits.
     ///
     /// ```
     /// # use clusterer::{ClusterId, Cluster, MachineId, MemoryStore};

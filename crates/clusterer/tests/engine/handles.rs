@@ -1,15 +1,16 @@
 //! Handles that keep a node running, and those that do not.
 
-use crate::support::{PATIENCE, TestStore, cluster, ends, eventually, lonely, machine};
+use crate::support::{Mood, PATIENCE, TestStore, cluster, ends, eventually, lonely, machine};
 use clusterer::{
-    Cluster, ClusterModule, Dialect, ListenerConfig, Malformed, ModuleEvent, Packet, PacketContext,
-    Registration, WeakCluster,
+    Cluster, ClusterModule, Dialect, ListenerConfig, Malformed, ModuleEvent, NodeKey, Packet,
+    PacketContext, Protocol, Registration, State, WeakCluster,
 };
 use clusterer_bin::{Origin, PacketWriter};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// Looks for its node with each packet, and says when it goes itself.
 struct Weakly {
@@ -62,9 +63,9 @@ async fn a_module_with_a_weak_handle_does_not_outlive_the_last_strong_one() {
     drop(clone);
     // What happened before is read first: nobody listens at the other node's address.
     while ends("the control thread", events.next()).await.is_some() {}
-    // As any view does, it refers to the modules.
-    drop(events);
+    // Who still holds the reader, which refers to views, holds no module.
     eventually("the module is dropped with the node", || weak.upgrade().is_none()).await;
+    drop(events);
 }
 
 #[tokio::test]
@@ -86,6 +87,25 @@ async fn a_callback_may_drop_the_last_handle() {
         matches!(end, Ok(0))
             || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
     );
+}
+
+#[tokio::test]
+async fn a_shutdown_that_is_not_waited_for_leaves_no_transport_that_answers() {
+    let store = TestStore::new(lonely());
+    store.flushing(Mood::Held);
+    let listener = ListenerConfig { address: ([127, 0, 0, 1], 0).into(), dialect: Dialect::V22 };
+    let builder = Cluster::builder(machine(1), store.clone()).persistent(true);
+    let node = ends("a start", builder.listen(vec![listener]).start()).await.expect("it starts");
+    let peer = NodeKey { cluster: cluster(), machine: machine(2) };
+    node.set_state(peer, State::Down, Protocol::Bin).await.expect("it is a node");
+    let short = Duration::from_millis(50);
+    assert!(timeout(short, node.shutdown()).await.is_err(), "the store is slow");
+    let address = node.local_addresses()[0];
+    eventually("it listens no more", || TcpStream::connect(address).is_err()).await;
+    store.flushing(Mood::Well);
+    ends("the control thread", node.stopped()).await;
+    let written = || !store.flushes.lock().unwrap().is_empty();
+    eventually("what was changed is written all the same", written).await;
 }
 
 #[tokio::test]
