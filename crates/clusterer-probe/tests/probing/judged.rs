@@ -68,3 +68,32 @@ fn who_was_asked_while_the_transport_was_behind_is_asked_once_more_and_not_twice
     bench.judge(2_000, Some(1_900));
     bench.check(failure);
 }
+
+#[test]
+fn who_is_judged_late_is_asked_once_more_and_not_twice() {
+    let failure = "1->2 Probing tries 1 (no_pong), ping";
+    for (late, expected) in [(100, failure), (101, "ping")] {
+        let mut bench = Bench::answering(3);
+        bench.pass(1_000);
+        bench.take();
+        bench.judge(1_500 + late, None);
+        bench.check(expected);
+    }
+    let mut bench = Bench::answering(3);
+    bench.pass(1_000);
+    bench.judge(1_601, None);
+    bench.take();
+    bench.judge(2_202, None);
+    bench.check(failure);
+}
+
+#[test]
+fn who_was_late_in_time_is_judged_however_long_his_answer_was_looked_for() {
+    let mut bench = Bench::answering(3);
+    bench.pass(1_000);
+    bench.take();
+    bench.set_clock(Moment::from_millis(1_900));
+    let (by, heard) = (Moment::from_millis(1_500), Heard::All { behind: None });
+    bench.prober.judge(bench.now, by, heard, &mut bench.actions);
+    bench.check("1->2 Probing tries 1 (no_pong), ping");
+}
