@@ -277,9 +277,12 @@ impl Core {
             }
         }
         // What judging finds is part of a flush that is due.
-        if matches!(self.drain, Drain::Asked { .. }) {
-            return;
+        if !matches!(self.drain, Drain::Asked { .. }) {
+            self.flush(now, actions);
         }
+    }
+
+    fn flush(&mut self, now: Now, actions: &mut Vec<Action>) {
         let Self { persistence, table, prober, .. } = self;
         let changes = persistence.tick(now.mono, &|node| table.current(prober, node));
         actions.extend(changes.map(Action::Flush));
@@ -288,6 +291,8 @@ impl Core {
     fn drained(&mut self, now: Now, behind: Option<Moment>, actions: &mut Vec<Action>) {
         if let Drain::Asked { at, .. } = core::mem::replace(&mut self.drain, Drain::Idle) {
             self.judge(now, at, Heard::All { behind }, actions);
+            // Not kept by the next drain as well, and so on.
+            self.flush(now, actions);
         }
         // Others may have become late meanwhile.
         self.tick(now, actions);

@@ -5,8 +5,8 @@
 use clusterer_bin::Packet;
 use clusterer_core::{Action, Core, Input, Settings};
 use clusterer_node::{
-    Attempt, Cell, ClusterId, LinkEvent, LinkId, MachineId, Moment, Now, RawRow, ResolvedRow, Row,
-    Table, UnixTime,
+    AdminState, Attempt, Cell, ClusterId, LinkEvent, LinkId, MachineId, Moment, NodeKey, Now,
+    Protocol, RawRow, ResolvedRow, Row, Table, UnixTime,
 };
 use clusterer_registry::{ClusterModule, Malformed, ModuleEvent, PacketContext, Registration};
 use std::sync::Arc;
@@ -47,7 +47,11 @@ struct Bench {
 impl Bench {
     /// Node 1, with the others up to this one as its peers.
     fn new(last: i32) -> Self {
-        let core = Core::new(machine(1), Settings::default(), 0);
+        Self::with(Settings::default(), last)
+    }
+
+    fn with(settings: Settings, last: i32) -> Self {
+        let core = Core::new(machine(1), settings, 0);
         let mut bench = Self { core, now: Now::default(), actions: Vec::new() };
         let rows = (1..=last).map(row).collect();
         bench.input(Input::Loaded(Table::build(machine(1), rows).0));
@@ -238,4 +242,30 @@ fn a_stall_does_not_use_up_the_time_for_an_answer() {
     assert_eq!(bench.no_tries(), 0);
     bench.input(Input::Drained { behind: None });
     assert_eq!(bench.no_tries(), 0, "it is asked afresh");
+}
+
+/// While drains take long there is always somebody who became late meanwhile.
+#[test]
+fn one_drain_after_the_other_keeps_nothing_from_being_written() {
+    let mut settings = Settings::default();
+    settings.persistent = true;
+    let mut bench = Bench::with(settings, 2);
+    for number in 1..40 {
+        let silent = Duration::from_millis(100 * number);
+        let registration = Registration::new(&format!("m{number}"), ClusterId::new(1), silent);
+        bench.core.register(bench.now, registration, Arc::new(Nobody)).unwrap();
+    }
+    let peer = NodeKey { cluster: ClusterId::new(1).unwrap(), machine: machine(2) };
+    let Bench { core, now, actions } = &mut bench;
+    core.administer(*now, peer, Protocol::Bin, AdminState::Down, actions).unwrap();
+    assert!(!bench.pass_undrained(100));
+    assert!(bench.pass_undrained(1));
+    for _ in 0..10 {
+        assert!(!bench.pass_undrained(100));
+        bench.input(Input::Drained { behind: None });
+        let asked = bench.actions.iter().filter(|action| matches!(action, Action::Drain)).count();
+        assert_eq!(asked, 1, "the next one is late");
+        bench.actions.retain(|action| !matches!(action, Action::Drain));
+    }
+    assert!(bench.actions.iter().any(|action| matches!(action, Action::Flush(_))));
 }
