@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
+use core::time::Duration;
 
 /// A future in a box, so that the seams can be trait objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -68,7 +69,8 @@ impl core::error::Error for StoreError {}
 /// Where nodes are provisioned: a database, a file, a test's list.
 ///
 /// The futures may be polled on any thread and must not block it. At most one call is under way at a
-/// time.
+/// time, beside [`NodeStore::changed`]. A call is given up by dropping its future: what it was doing may
+/// still be done, but then before anything that a later call does.
 pub trait NodeStore: Send + Sync {
     /// Every row of the table, in the order the database returns them.
     ///
@@ -81,4 +83,19 @@ pub trait NodeStore: Send + Sync {
     /// # Errors
     /// [`StoreError`]; nothing was written then.
     fn flush<'a>(&'a self, changes: &'a [Change]) -> BoxFuture<'a, Result<Flushed, StoreError>>;
+
+    /// Waits until somebody else may have changed the table since the last [`load`](Self::load), or until
+    /// that cannot be told. It looks every so often, at least, or is told by the database. A hint only: what was
+    /// changed, and whether anything was, is found by loading. What this store's own flushes change is
+    /// nobody else's. Without a load in between, it may give the same hint again at once.
+    ///
+    /// Other calls are made while this one waits, and are not delayed by it. A store that cannot tell, which
+    /// is the default, waits for ever.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the database could not be asked.
+    fn changed(&self, every: Duration) -> BoxFuture<'_, Result<(), StoreError>> {
+        let _ = every;
+        Box::pin(core::future::pending())
+    }
 }
