@@ -7,9 +7,10 @@ use crate::departure::Departure;
 use crate::feed::{Feed, News, Publisher};
 use crate::gateway::Gateway;
 use crate::inbox::Inbox;
-use crate::metric::NodeStates;
+use crate::metric::{self, NodeStates};
 use crate::resolve::{Digest, Loaded};
 use crate::store::{Jobs, load_table};
+use crate::watch::Watch;
 use crate::{Cluster, StartError};
 use arc_swap::ArcSwap;
 use clusterer_core::{Action, Core, Input, Settings, View};
@@ -31,6 +32,9 @@ const COMMANDS: usize = 1024;
 const RETRY: Duration = Duration::from_millis(500);
 /// As good as for ever, and short enough to be added to any clock.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// No table is looked at more often than this for changes.
+const MOST_OFTEN: Duration = Duration::from_millis(10);
 
 /// Events kept for a reader that is behind, unless the builder says otherwise.
 const EVENTS: usize = 1024;
@@ -74,6 +78,7 @@ pub struct Builder {
     net: Config,
     settings: Settings,
     store_patience: Duration,
+    auto_reload: Option<Duration>,
     event_capacity: usize,
 }
 
@@ -87,6 +92,7 @@ impl Builder {
             net: Config::new(Vec::new()),
             settings: Settings::default(),
             store_patience: Duration::from_secs(10),
+            auto_reload: None,
             event_capacity: EVENTS,
         }
     }
@@ -119,6 +125,17 @@ impl Builder {
     #[must_use]
     pub fn store_patience(mut self, patience: Duration) -> Self {
         self.store_patience = patience.min(LONGEST_PATIENCE);
+        self
+    }
+
+    /// Loads the table anew by itself, at most once in this time (10 ms at least), when somebody else has
+    /// changed it. What other nodes write back is no such change (state 1 or 2, `no_tries`, `last_attempt`): else
+    /// they would all take over what one of them thinks of the others. Off by default, as the manual
+    /// has reloads by MI only; and of no effect with a store that cannot tell of changes
+    /// ([`NodeStore::changed`]), as [`MemoryStore`](crate::MemoryStore) is one.
+    #[must_use]
+    pub fn auto_reload(mut self, every: Duration) -> Self {
+        self.auto_reload = Some(every.clamp(MOST_OFTEN, LONGEST_PATIENCE));
         self
     }
 
@@ -202,6 +219,7 @@ impl Builder {
             user_timeout,
             inbox,
             commands: received,
+            watch: Watch::new(self.store.clone(), runtime.clone(), self.auto_reload),
             jobs: Jobs::new(self.store, runtime, self.store_patience),
             store_patience: self.store_patience,
             publisher: Publisher::new(feed.clone()),
@@ -247,7 +265,7 @@ async fn spawn(
     let thread = thread::Builder::new().name("clusterer-ctl".into()).spawn(move || {
         departure.after(|| {
             runtime.block_on(async move {
-                control.begin(&digest, &view, actions);
+                control.begin(digest, &view, actions);
                 // Whoever started this may have gone; it ends with its last command sender.
                 let _ = begun.send(());
                 control.run().await;
@@ -268,7 +286,9 @@ async fn load(
     let give_up = Instant::now() + patience;
     loop {
         let left = give_up.saturating_duration_since(Instant::now());
-        let error = match load_table(store, left, own, clock.unix()).await {
+        let loaded = load_table(store, left, own, clock.unix()).await;
+        metric::store_answered(loaded.is_ok());
+        let error = match loaded {
             Ok(loaded) => return Ok(loaded),
             Err(error) => error,
         };

@@ -6,15 +6,19 @@
 use crate::clock::Clock;
 use crate::event::EventKind;
 use crate::feed::{News, Publisher};
+use crate::imprint::{Difference, Imprint};
 use crate::inbox::Inbox;
 use crate::metric::{self, NodeStates};
 use crate::resolve::{Digest, Loaded};
-use crate::store::{Job, Jobs, Outcome, Waiting};
+use crate::store::{Job, Jobs, Load, Outcome, Waiting};
+use crate::watch::Watch;
 use crate::{ReloadError, ReloadReport};
 use clusterer_bin::Dialect;
 use clusterer_core::{Action, Core, Input, StatusError, Transition, View, ping};
 use clusterer_net::{Command as LinkCommand, LinkSpec, Transport};
-use clusterer_node::{AdminState, LinkId, MachineId, Node, NodeKey, Now, Protocol, State};
+use clusterer_node::{
+    AdminState, LinkId, MachineId, Moment, Node, NodeKey, Now, Protocol, State, StoreError,
+};
 use clusterer_registry::{ClusterModule, ModuleEvent, Notice, RegisterError, Registration};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +45,7 @@ pub(crate) struct Control {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) jobs: Jobs,
+    pub(crate) watch: Watch,
     pub(crate) publisher: Publisher,
     /// What this turn's events will say.
     pub(crate) news: News,
@@ -51,12 +56,20 @@ pub(crate) struct Control {
     pub(crate) store_patience: Duration,
 }
 
+/// Why the control task does something, beside deadlines and what the inbox has.
+enum Woken {
+    Command(Command),
+    Hint(Result<(), StoreError>),
+    Job(Outcome),
+    Nothing,
+}
+
 /// An answer, given once the view shows what it says.
 type Answer = Box<dyn FnOnce() + Send>;
 
 impl Control {
     /// Does what the table asks for that was taken in, and published, before the transport started.
-    pub(crate) fn begin(&mut self, digest: &Digest, view: &View, actions: Vec<Action>) {
+    pub(crate) fn begin(&mut self, digest: Digest, view: &View, actions: Vec<Action>) {
         self.tell(digest);
         self.states.show(view);
         self.carry_out(actions);
@@ -66,35 +79,40 @@ impl Control {
     /// Runs until a shutdown is asked for, or nobody is left to ask.
     pub(crate) async fn run(mut self) {
         loop {
-            let deadline = self.core.deadline();
+            let deadlines = [self.core.deadline(), self.look_deadline()];
             let wake = async {
-                match deadline {
+                match deadlines.into_iter().flatten().min() {
                     Some(at) => self.clock.sleep_until(at).await,
                     None => std::future::pending().await,
                 }
             };
-            let (mut command, mut outcome) = (None, None);
-            tokio::select! {
-                () = self.inbox.filled() => {}
+            let woken = tokio::select! {
+                () = self.inbox.filled() => Woken::Nothing,
                 received = self.commands.recv() => match received {
-                    Some(received) => command = Some(received),
+                    Some(received) => Woken::Command(received),
                     None => return self.end().await,
                 },
-                finished = self.jobs.finished() => outcome = Some(finished),
-                () = wake => {}
-            }
-            if let Some(Command::Shutdown(done)) = command {
+                finished = self.jobs.finished() => Woken::Job(finished),
+                hint = self.watch.hint() => Woken::Hint(hint),
+                () = wake => Woken::Nothing,
+            };
+            if let Woken::Command(Command::Shutdown(done)) = woken {
                 self.end().await;
                 // Nobody waiting any more is as good as an answer.
                 let _ = done.send(());
                 return;
             }
-            self.turn(command, outcome);
+            self.turn(woken);
         }
     }
 
+    /// While the store is at something, its end is what is waited for.
+    fn look_deadline(&self) -> Option<Moment> {
+        self.watch.deadline().filter(|_| self.jobs.is_idle())
+    }
+
     /// One turn: what happened, then what is due, then the view, its events, and the answers.
-    fn turn(&mut self, command: Option<Command>, outcome: Option<Outcome>) {
+    fn turn(&mut self, woken: Woken) {
         let mut actions = Vec::new();
         let mut answers = Vec::new();
         // The time first: what arrives meanwhile has arrived before anything is judged by it.
@@ -102,17 +120,17 @@ impl Control {
         for input in self.inbox.take() {
             self.core.handle(now, input, &mut actions);
         }
-        if let Some(outcome) = outcome {
-            answers.extend(self.job_done(now, outcome, &mut actions));
-        }
-        if let Some(command) = command {
-            answers.extend(self.obey(now, command, &mut actions));
+        match woken {
+            Woken::Command(command) => answers.extend(self.obey(now, command, &mut actions)),
+            Woken::Hint(hint) => self.watch.hinted(hint),
+            Woken::Job(outcome) => answers.extend(self.job_done(now, outcome, &mut actions)),
+            Woken::Nothing => {}
         }
         if self.core.deadline().is_some_and(|at| at <= now.mono) {
             self.core.handle(now, Input::Tick, &mut actions);
         }
         self.carry_out(actions);
-        self.next_job();
+        self.next_job(now.mono);
         self.publish(now);
         answers.into_iter().for_each(|answer: Answer| answer());
     }
@@ -157,19 +175,32 @@ impl Control {
 
     fn job_done(&mut self, now: Now, outcome: Outcome, actions: &mut Vec<Action>) -> Vec<Answer> {
         if let Some(flushed) = outcome.flushed {
+            metric::store_answered(flushed.is_ok());
             if let Err(error) = &flushed {
                 tracing::warn!(%error, "states could not be written back; they are tried again");
             }
             let flushed = flushed.ok();
-            for id in flushed.iter().flat_map(|flushed| &flushed.conflicts) {
+            let conflicts = flushed.as_ref().map(|flushed| flushed.conflicts.as_slice());
+            for id in conflicts.unwrap_or_default() {
                 tracing::warn!(row = %id, "left as an administrator set it in the database");
             }
+            self.watch.written(conflicts);
             self.core.handle(now, Input::Flushed(flushed), actions);
         }
         let Some(loaded) = outcome.loaded else { return Vec::new() };
+        metric::store_answered(loaded.is_ok());
         let result = match loaded {
-            Ok(loaded) => Ok(self.take_in(loaded, actions)),
+            Ok(Some(loaded)) => Ok(self.take_in(loaded, actions)),
+            Ok(None) => {
+                metric::load_unchanged();
+                tracing::debug!(
+                    "somebody wrote to the database, and changed nothing that matters here"
+                );
+                self.watch.looked(None);
+                return Vec::new();
+            }
             Err(error) => {
+                self.watch.looked_in_vain(now.mono);
                 metric::load_failed();
                 tracing::error!(%error, "reload failed; what is in memory stays");
                 let error = ReloadError::Store(error);
@@ -183,17 +214,17 @@ impl Control {
 
     fn take_in(&mut self, loaded: Loaded, actions: &mut Vec<Action>) -> ReloadReport {
         let (table, digest) = loaded.split();
-        self.tell(&digest);
+        let report = self.tell(digest);
         self.core.handle(self.now(), Input::Loaded(table), actions);
-        let report = digest.report;
         self.news.push(EventKind::Reloaded(Arc::new(report.clone())));
         report
     }
 
-    /// Says what was loaded, and what was wrong with it.
-    fn tell(&self, digest: &Digest) {
-        let Digest { own_rows, report, warnings } = digest;
-        for (row, warning) in warnings {
+    /// Says what was loaded, why, and what was wrong with it.
+    fn tell(&mut self, digest: Digest) -> ReloadReport {
+        let Digest { own_rows, report, warnings, imprint, difference } = digest;
+        self.watch.looked(Some(imprint));
+        for (row, warning) in &warnings {
             tracing::warn!(row, %warning, "a value was replaced");
         }
         for row in &report.skipped {
@@ -205,9 +236,21 @@ impl Control {
                 "no row has this machine_id, so this node is in no cluster: add one, or mend server_id"
             );
         }
-        self.warn_of_own_rows(own_rows);
+        self.warn_of_own_rows(&own_rows);
         metric::loaded(report.skipped.len());
-        tracing::info!(clusters = report.clusters, nodes = report.nodes, "table loaded");
+        let (clusters, nodes) = (report.clusters, report.nodes);
+        match difference {
+            Some(Difference { added, removed, changed }) => tracing::info!(
+                clusters,
+                nodes,
+                rows_added = added,
+                rows_removed = removed,
+                rows_changed = changed,
+                "table loaded, since somebody else has changed it"
+            ),
+            None => tracing::info!(clusters, nodes, "table loaded"),
+        }
+        report
     }
 
     /// Where other nodes dial, somebody should listen: the likeliest first mistake.
@@ -276,18 +319,33 @@ impl Control {
     }
 
     /// Starts what the store is to do next, if it is idle. A reload writes first what is dirty.
-    fn next_job(&mut self) {
+    fn next_job(&mut self, now: Moment) {
         if !self.jobs.is_idle() {
             return;
         }
+        let mut job = Job { changes: self.jobs.take_flush(), load: None, waiting: Vec::new() };
         if !self.reloads.is_empty() {
-            let changes = self.jobs.take_flush().or_else(|| self.core.take_flush());
-            let waiting = std::mem::take(&mut self.reloads);
-            let now = self.clock.unix();
-            self.jobs.start(Job { changes, load: Some((self.own, now)), waiting });
-        } else if let Some(changes) = self.jobs.take_flush() {
-            self.jobs.start(Job { changes: Some(changes), load: None, waiting: Vec::new() });
+            job.changes = job.changes.or_else(|| self.core.take_flush());
+            job.waiting = std::mem::take(&mut self.reloads);
+            self.watch.looking(now);
+            job.load = Some(self.load(None));
+        } else if job.changes.is_none() && self.watch.is_due(now) {
+            // What is being written is compared with once it has been written.
+            let unless = self.watch.looking(now);
+            job.load = Some(self.load(unless));
         }
+        if job.changes.is_some() || job.load.is_some() {
+            self.start(job);
+        }
+    }
+
+    fn load(&self, unless: Option<Arc<Imprint>>) -> Load {
+        Load { own: self.own, now: self.clock.unix(), unless }
+    }
+
+    fn start(&mut self, job: Job) {
+        self.watch.writing(job.changes.as_deref().unwrap_or_default());
+        self.jobs.start(job);
     }
 
     fn publish(&mut self, now: Now) {
@@ -300,6 +358,7 @@ impl Control {
 
     /// The last flush, unless the store takes too long.
     async fn end(mut self) {
+        self.watch.stop();
         let patience = self.store_patience.min(LAST_WRITE);
         if tokio::time::timeout(patience, self.write_last()).await.is_err() {
             tracing::warn!("the last states were not written back: the database did not answer");
@@ -309,12 +368,12 @@ impl Control {
     /// Waits for what is under way, then writes what is dirty.
     async fn write_last(&mut self) {
         while !self.jobs.is_idle() || self.jobs.has_flush() {
-            self.next_job();
+            self.next_job(self.clock.now());
             let outcome = self.jobs.finished().await;
-            self.turn(None, Some(outcome));
+            self.turn(Woken::Job(outcome));
         }
         if let Some(changes) = self.core.take_flush() {
-            self.jobs.start(Job { changes: Some(changes), load: None, waiting: Vec::new() });
+            self.start(Job { changes: Some(changes), load: None, waiting: Vec::new() });
             let outcome = self.jobs.finished().await;
             if let Some(Err(error)) = outcome.flushed {
                 tracing::warn!(%error, "the last states were not written back");

@@ -65,6 +65,7 @@ mod error;
 mod event;
 mod feed;
 mod gateway;
+mod imprint;
 mod inbox;
 mod log_limit;
 #[cfg(test)]
@@ -79,6 +80,7 @@ mod send;
 mod store;
 mod subscription;
 mod tally;
+mod watch;
 mod weak;
 mod worker;
 #[cfg(test)]

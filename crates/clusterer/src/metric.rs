@@ -10,6 +10,7 @@ use metrics::{
 };
 use std::collections::BTreeMap;
 
+const DB_UP: &str = "clusterer_db_up";
 const DROPPED: &str = "clusterer_packets_dropped_total";
 const MODULE_PANICS: &str = "clusterer_module_panics_total";
 const MODULE_TIMEOUTS: &str = "clusterer_module_timeouts_total";
@@ -19,8 +20,11 @@ const RELOADS: &str = "clusterer_reloads_total";
 const ROWS_SKIPPED: &str = "clusterer_rows_skipped";
 
 /// Describes everything this crate measures, to the recorder that is installed. Call it after installing
-/// one; without it the metrics are there, undescribed.
+/// one; without it the metrics are there, undescribed. `clusterer_db_up` is shown from then on, as 0 until a
+/// call of the store has succeeded.
 pub fn describe_metrics() {
+    describe_gauge!(DB_UP, "1 if the last call of the database succeeded, else 0");
+    gauge!(DB_UP).increment(0);
     describe_counter!(DROPPED, "Packets received and not delivered, by reason");
     describe_histogram!(
         CALLBACK_SECONDS,
@@ -71,6 +75,15 @@ pub(crate) fn module_timeout() {
 pub(crate) fn loaded(skipped: usize) {
     counter!(RELOADS, "outcome" => "ok").increment(1);
     gauge!(ROWS_SKIPPED).set(u32::try_from(skipped).unwrap_or(u32::MAX));
+}
+
+/// Somebody wrote to the database, and changed nothing that matters here.
+pub(crate) fn load_unchanged() {
+    counter!(RELOADS, "outcome" => "unchanged").increment(1);
+}
+
+pub(crate) fn store_answered(well: bool) {
+    gauge!(DB_UP).set(if well { 1 } else { 0 });
 }
 
 pub(crate) fn load_failed() {

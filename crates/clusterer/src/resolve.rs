@@ -1,6 +1,7 @@
 //! From what the database holds to a table: rows are read, names resolved, off the data plane.
 
 use crate::ReloadReport;
+use crate::imprint::{Difference, Imprint};
 use clusterer_node::{
     Host, MachineId, Node, RawRow, ResolvedRow, Row, RowWarning, Skip, SkippedRow, Table, UnixTime,
 };
@@ -19,6 +20,10 @@ pub(crate) struct Loaded {
     pub(crate) table: Table,
     pub(crate) skipped: Vec<SkippedRow>,
     pub(crate) warnings: Vec<(i64, RowWarning)>,
+    /// What was read, to compare with what is read later.
+    pub(crate) imprint: Imprint,
+    /// What somebody else has changed, if it was loaded for that.
+    pub(crate) difference: Option<Difference>,
 }
 
 /// What there is to say about a table, beside the table itself.
@@ -28,59 +33,80 @@ pub(crate) struct Digest {
     pub(crate) own_rows: Vec<Node>,
     pub(crate) report: ReloadReport,
     pub(crate) warnings: Vec<(i64, RowWarning)>,
+    pub(crate) imprint: Imprint,
+    pub(crate) difference: Option<Difference>,
 }
 
 impl Loaded {
     pub(crate) fn split(self) -> (Table, Digest) {
-        let Self { table, skipped, warnings } = self;
+        let Self { table, skipped, warnings, imprint, difference } = self;
         let own_rows: Vec<Node> =
             table.clusters().iter().map(|cluster| cluster.own.clone()).collect();
         let (clusters, nodes) = (own_rows.len(), table.peers().count());
         let report = ReloadReport { clusters, nodes, skipped };
-        (table, Digest { own_rows, report, warnings })
+        (table, Digest { own_rows, report, warnings, imprint, difference })
     }
 }
 
-/// Reads the rows, resolves the names of the clusters that `own` belongs to, builds the table.
-pub(crate) async fn build(own: MachineId, raw: &[RawRow], now: UnixTime) -> Loaded {
-    let mut skipped = Vec::new();
-    let mut warnings = Vec::new();
-    let mut rows: Vec<Row> = Vec::with_capacity(raw.len());
-    for raw in raw {
-        match Row::parse(raw, now) {
-            Ok(parsed) => {
-                warnings.extend(parsed.warning.map(|warning| (parsed.row.id.get(), warning)));
-                rows.push(parsed.row);
-            }
-            Err(error) => {
-                let id = match raw.id {
-                    clusterer_node::Cell::Int(id) => Some(id),
-                    _ => None,
-                };
-                skipped.push(SkippedRow { id, why: Skip::Row(error) });
-            }
-        }
-    }
-    let mine: BTreeSet<_> =
-        rows.iter().filter(|row| row.machine == own).map(|row| row.cluster).collect();
-    rows.retain(|row| mine.contains(&row.cluster));
-    let names = look_up_all(&rows, look_up).await;
-    let mut resolved = Vec::with_capacity(rows.len());
-    for row in rows {
-        match address(row.url.host(), &names) {
-            Ok(ip) => {
-                let address = (ip, row.url.port()).into();
-                resolved.push(ResolvedRow { row, address });
-            }
-            Err(why) => {
-                let id = Some(row.id.get().into());
-                skipped.push(SkippedRow { id, why: Skip::Unresolvable(why) });
+/// The rows of the clusters that a machine belongs to, before anybody has looked up names.
+#[derive(Debug)]
+pub(crate) struct Readable {
+    own: MachineId,
+    rows: Vec<Row>,
+    skipped: Vec<SkippedRow>,
+    warnings: Vec<(i64, RowWarning)>,
+    pub(crate) imprint: Imprint,
+}
+
+impl Readable {
+    /// Reads the rows.
+    pub(crate) fn new(own: MachineId, raw: &[RawRow], now: UnixTime) -> Self {
+        let mut skipped = Vec::new();
+        let mut warnings = Vec::new();
+        let mut rows: Vec<Row> = Vec::with_capacity(raw.len());
+        for raw in raw {
+            match Row::parse(raw, now) {
+                Ok(parsed) => {
+                    warnings.extend(parsed.warning.map(|warning| (parsed.row.id.get(), warning)));
+                    rows.push(parsed.row);
+                }
+                Err(error) => {
+                    let id = match raw.id {
+                        clusterer_node::Cell::Int(id) => Some(id),
+                        _ => None,
+                    };
+                    skipped.push(SkippedRow { id, why: Skip::Row(error) });
+                }
             }
         }
+        let mine: BTreeSet<_> =
+            rows.iter().filter(|row| row.machine == own).map(|row| row.cluster).collect();
+        rows.retain(|row| mine.contains(&row.cluster));
+        let imprint = Imprint::new(&rows, &skipped);
+        Self { own, rows, skipped, warnings, imprint }
     }
-    let (table, duplicates) = Table::build(own, resolved);
-    skipped.extend(duplicates);
-    Loaded { table, skipped, warnings }
+
+    /// Resolves the names, and builds the table.
+    pub(crate) async fn resolve(self) -> Loaded {
+        let Self { own, rows, mut skipped, warnings, imprint } = self;
+        let names = look_up_all(&rows, look_up).await;
+        let mut resolved = Vec::with_capacity(rows.len());
+        for row in rows {
+            match address(row.url.host(), &names) {
+                Ok(ip) => {
+                    let address = (ip, row.url.port()).into();
+                    resolved.push(ResolvedRow { row, address });
+                }
+                Err(why) => {
+                    let id = Some(row.id.get().into());
+                    skipped.push(SkippedRow { id, why: Skip::Unresolvable(why) });
+                }
+            }
+        }
+        let (table, duplicates) = Table::build(own, resolved);
+        skipped.extend(duplicates);
+        Loaded { table, skipped, warnings, imprint, difference: None }
+    }
 }
 
 type Names = HashMap<String, Result<IpAddr, String>>;

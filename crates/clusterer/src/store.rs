@@ -1,7 +1,8 @@
 //! Calls to the store: one at a time, on the runtime that the engine was started on, never on the control
 //! thread. Each ends: one that hangs, panics or loses its runtime is one that failed.
 
-use crate::resolve::{self, Loaded};
+use crate::imprint::Imprint;
+use crate::resolve::{Loaded, Readable};
 use crate::{ReloadError, ReloadReport};
 use clusterer_node::{Change, Flushed, MachineId, NodeStore, StoreError, UnixTime};
 use std::sync::Arc;
@@ -17,14 +18,23 @@ pub(crate) type Waiting = Vec<oneshot::Sender<Result<ReloadReport, ReloadError>>
 /// What the store is to do: write, then load, either of which may be missing.
 pub(crate) struct Job {
     pub(crate) changes: Option<Vec<Change>>,
-    pub(crate) load: Option<(MachineId, UnixTime)>,
+    pub(crate) load: Option<Load>,
     pub(crate) waiting: Waiting,
+}
+
+/// How the table is to be read.
+pub(crate) struct Load {
+    pub(crate) own: MachineId,
+    pub(crate) now: UnixTime,
+    /// Nothing is loaded if the table still holds this.
+    pub(crate) unless: Option<Arc<Imprint>>,
 }
 
 /// How a job went.
 pub(crate) struct Outcome {
     pub(crate) flushed: Option<Result<Flushed, StoreError>>,
-    pub(crate) loaded: Option<Result<Loaded, StoreError>>,
+    /// `None` in it: the table is what it was not to be loaded for.
+    pub(crate) loaded: Option<Result<Option<Loaded>, StoreError>>,
     pub(crate) waiting: Waiting,
 }
 
@@ -49,7 +59,7 @@ struct Running {
 /// What the store did.
 struct Done {
     flushed: Option<Result<Flushed, StoreError>>,
-    loaded: Option<Result<Loaded, StoreError>>,
+    loaded: Option<Result<Option<Loaded>, StoreError>>,
 }
 
 impl Jobs {
@@ -104,7 +114,7 @@ async fn run(
     store: Arc<dyn NodeStore>,
     patience: Duration,
     changes: Option<Vec<Change>>,
-    load: Option<(MachineId, UnixTime)>,
+    load: Option<Load>,
 ) -> Done {
     let flushed = match &changes {
         Some(changes) => {
@@ -114,28 +124,53 @@ async fn run(
         None => None,
     };
     let loaded = match load {
-        Some((own, now)) => Some(load_table(&*store, patience, own, now).await),
+        Some(load) => Some(look(&*store, patience, load).await),
         None => None,
     };
     Done { flushed, loaded }
 }
 
-/// Loads the rows, for which the store has `patience`, and makes a table of them.
+/// Reads the rows, for which the store has `patience`, and makes a table of them.
 pub(crate) async fn load_table(
     store: &dyn NodeStore,
     patience: Duration,
     own: MachineId,
     now: UnixTime,
 ) -> Result<Loaded, StoreError> {
+    Ok(read(store, patience, own, now).await?.resolve().await)
+}
+
+/// The same, unless the table still holds what it is not to be loaded for.
+async fn look(
+    store: &dyn NodeStore,
+    patience: Duration,
+    load: Load,
+) -> Result<Option<Loaded>, StoreError> {
+    let Load { own, now, unless } = load;
+    let readable = read(store, patience, own, now).await?;
+    let difference = unless.map(|held| held.difference(&readable.imprint));
+    // Names resolve to something else now and then: they are looked up only for a table that is new.
+    if difference == Some(None) {
+        return Ok(None);
+    }
+    Ok(Some(Loaded { difference: difference.flatten(), ..readable.resolve().await }))
+}
+
+async fn read(
+    store: &dyn NodeStore,
+    patience: Duration,
+    own: MachineId,
+    now: UnixTime,
+) -> Result<Readable, StoreError> {
     let rows = timeout(patience, store.load()).await.unwrap_or_else(|_| Err(silent()))?;
-    Ok(resolve::build(own, &rows, now).await)
+    Ok(Readable::new(own, &rows, now))
 }
 
 fn silent() -> StoreError {
     StoreError::Unavailable("the database did not answer in time".into())
 }
 
-fn lost(error: &JoinError) -> StoreError {
+pub(crate) fn lost(error: &JoinError) -> StoreError {
     let why = if error.is_panic() { "panicked" } else { "lost the runtime it ran on" };
     StoreError::Unavailable(format!("the call of the store {why}"))
 }

@@ -6,6 +6,7 @@ use clusterer::{
 };
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -34,6 +35,11 @@ pub(crate) struct TestStore {
     loads: watch::Sender<usize>,
     loading: watch::Sender<Mood>,
     flushing: watch::Sender<Mood>,
+    /// How often somebody else has written.
+    written: watch::Sender<u64>,
+    telling: watch::Sender<Mood>,
+    /// What of it was seen by the last load.
+    seen: AtomicU64,
 }
 
 impl TestStore {
@@ -44,7 +50,21 @@ impl TestStore {
             loads: watch::Sender::new(0),
             loading: watch::Sender::new(Mood::Well),
             flushing: watch::Sender::new(Mood::Well),
+            written: watch::Sender::new(0),
+            telling: watch::Sender::new(Mood::Well),
+            seen: AtomicU64::new(0),
         })
+    }
+
+    /// Somebody else writes to the table.
+    pub(crate) fn by_somebody_else(&self, change: impl FnOnce(&mut Vec<RawRow>)) {
+        change(&mut self.rows.lock().unwrap());
+        self.written.send_modify(|written| *written += 1);
+    }
+
+    /// How it tells of that.
+    pub(crate) fn telling(&self, mood: Mood) {
+        self.telling.send_replace(mood);
     }
 
     pub(crate) fn loading(&self, mood: Mood) {
@@ -74,6 +94,8 @@ async fn endure(mood: &watch::Sender<Mood>) -> Result<(), StoreError> {
 impl NodeStore for TestStore {
     fn load(&self) -> BoxFuture<'_, Result<Vec<RawRow>, StoreError>> {
         Box::pin(async {
+            // First: what is written meanwhile is to be told of.
+            self.seen.store(*self.written.borrow(), Ordering::SeqCst);
             let rows = self.rows.lock().unwrap().clone();
             self.loads.send_modify(|loads| *loads += 1);
             endure(&self.loading).await?;
@@ -86,6 +108,16 @@ impl NodeStore for TestStore {
             endure(&self.flushing).await?;
             self.flushes.lock().unwrap().push(changes.to_vec());
             Ok(Flushed { written: changes.len(), conflicts: Vec::new() })
+        })
+    }
+
+    fn changed(&self, _: Duration) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async {
+            endure(&self.telling).await?;
+            let mut written = self.written.subscribe();
+            let is_new = |written: &u64| *written != self.seen.load(Ordering::SeqCst);
+            written.wait_for(is_new).await.unwrap();
+            Ok(())
         })
     }
 }
