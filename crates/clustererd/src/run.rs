@@ -248,21 +248,28 @@ async fn start_cluster(
     own: MachineId,
     store: Arc<dyn NodeStore>,
 ) -> Result<Cluster, Failure> {
-    let Clusterer { ping_interval, ping_timeout, persistent_mode, db_connect_timeout, .. } =
-        &config.clusterer;
+    let Clusterer {
+        ping_interval,
+        ping_timeout,
+        persistent_mode,
+        db_connect_timeout,
+        auto_reload,
+        ..
+    } = &config.clusterer;
     let places = config.bin.iter().flat_map(|bin| &bin.listen.value);
     let listeners = places
         .clone()
         .map(|listen| ListenerConfig { address: listen.value, dialect: Dialect::V22 })
         .collect();
-    let started = Cluster::builder(own, store)
+    let mut builder = Cluster::builder(own, store)
         .listen(listeners)
         .pings(ping_interval.value, ping_timeout.value)
         .persistent(persistent_mode.value)
-        .store_patience(db_connect_timeout.value)
-        .start()
-        .await;
-    started.map_err(|error| match error {
+        .store_patience(db_connect_timeout.value);
+    if let Some(every) = auto_reload.value {
+        builder = builder.auto_reload(every);
+    }
+    builder.start().await.map_err(|error| match error {
         StartError::Bind(error) => {
             let place = places.clone().find(|listen| listen.value == error.address);
             place.map_or_else(

@@ -2,7 +2,7 @@
 //! share.
 
 use super::key::{Entry, Key};
-use super::kind::{Flag, Integer, Listeners, Mode, Optional, Parsed, Period};
+use super::kind::{Flag, Integer, Listeners, Mode, OffOrPeriod, Optional, Parsed, Period};
 use super::value::{AbsolutePath, Account, Algorithm, LogLevel, SqlName, TcpAddress};
 use clusterer_db::DbUrl;
 use std::ops::RangeInclusive;
@@ -19,7 +19,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section {
         path: "clusterer",
         meaning: "Who this node is and where the nodes are provisioned. Required. The keys are those of the \
-                  OpenSIPS module, and four more.",
+                  OpenSIPS module, and five more.",
     },
     Section {
         path: "bin",
@@ -68,6 +68,7 @@ pub(crate) const KEYS: &[&dyn Entry] = &[
     &PING_INTERVAL,
     &PING_TIMEOUT,
     &DB_CONNECT_TIMEOUT,
+    &AUTO_RELOAD,
     &BIN_LISTEN,
     &FIFO_NAME,
     &FIFO_MODE,
@@ -94,6 +95,7 @@ const NAME: &str = "at most 63 ASCII letters, digits and underscores, no digit f
 const MAX_ID: i64 = i32::MAX as i64;
 const YEAR: i64 = 365 * 24 * 3600;
 const HOUR_MILLIS: i64 = 3_600_000;
+const LOOKS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const PERIODS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
 
 pub(crate) static DB_URL: Key<Parsed<DbUrl>> = Key {
@@ -214,6 +216,13 @@ pub(crate) static DB_CONNECT_TIMEOUT: Key<Period> = Key {
     path: "clusterer.db_connect_timeout",
     kind: Period { default: Duration::from_millis(10000), range: PERIODS },
     meaning: "How long to try to reach the database at the start, and how long each call may take later.",
+};
+
+pub(crate) static AUTO_RELOAD: Key<OffOrPeriod> = Key {
+    path: "clusterer.auto_reload",
+    kind: OffOrPeriod { range: LOOKS },
+    meaning: "Load the table by itself when somebody else has changed it, which is looked for this often. What \
+              other nodes write back in persistent mode is no such change. Off, it is loaded on command only.",
 };
 
 pub(crate) static BIN_LISTEN: Key<Listeners> = Key {

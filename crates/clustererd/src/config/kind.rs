@@ -107,9 +107,7 @@ pub(crate) struct Period {
 
 impl Describe for Period {
     fn expected(&self) -> String {
-        let [least, most] =
-            [self.range.start(), self.range.end()].map(|end| duration::format(*end));
-        format!("a duration from \"{least}\" to \"{most}\" (a whole number with ms, s, m or h)")
+        expected_period(&self.range)
     }
 
     fn default_toml(&self) -> Option<String> {
@@ -128,15 +126,55 @@ impl Kind for Period {
     fn read(&self, raw: Spanned<String>, source: &Source<'_>) -> Result<Duration, Fault> {
         let span = raw.span();
         let text = source.expand(raw.get_ref(), &span)?;
-        let wrong = |what| mismatch(&span, what, &self.expected());
-        let duration = duration::parse(&text).ok_or_else(|| wrong("no duration"))?;
-        if duration < *self.range.start() {
-            Err(wrong("too short"))
-        } else if duration > *self.range.end() {
-            Err(wrong("too long"))
-        } else {
-            Ok(duration)
+        period(&text, &self.range).map_err(|what| mismatch(&span, what, &self.expected()))
+    }
+}
+
+fn expected_period(range: &RangeInclusive<Duration>) -> String {
+    let [least, most] = [range.start(), range.end()].map(|end| duration::format(*end));
+    format!("a duration from \"{least}\" to \"{most}\" (a whole number with ms, s, m or h)")
+}
+
+/// The duration that a text says, or what is wrong with it.
+fn period(text: &str, range: &RangeInclusive<Duration>) -> Result<Duration, &'static str> {
+    match duration::parse(text) {
+        None => Err("no duration"),
+        Some(duration) if duration < *range.start() => Err("too short"),
+        Some(duration) if duration > *range.end() => Err("too long"),
+        Some(duration) => Ok(duration),
+    }
+}
+
+/// A duration within a range, or off, as it is by default.
+pub(crate) struct OffOrPeriod {
+    pub(crate) range: RangeInclusive<Duration>,
+}
+
+impl Describe for OffOrPeriod {
+    fn expected(&self) -> String {
+        format!("\"off\" or {}", expected_period(&self.range))
+    }
+
+    fn default_toml(&self) -> Option<String> {
+        Some("\"off\"".to_owned())
+    }
+}
+
+impl Kind for OffOrPeriod {
+    type Raw = String;
+    type Value = Option<Duration>;
+
+    fn default(&self) -> Option<Self::Value> {
+        Some(None)
+    }
+
+    fn read(&self, raw: Spanned<String>, source: &Source<'_>) -> Result<Self::Value, Fault> {
+        let span = raw.span();
+        let text = source.expand(raw.get_ref(), &span)?;
+        if text == "off" {
+            return Ok(None);
         }
+        period(&text, &self.range).map(Some).map_err(|what| mismatch(&span, what, &self.expected()))
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) struct Clusterer {
     pub(crate) ping_interval: Key<String>,
     pub(crate) ping_timeout: Key<String>,
     pub(crate) db_connect_timeout: Key<String>,
+    pub(crate) auto_reload: Key<String>,
 }
 
 #[derive(Deserialize)]

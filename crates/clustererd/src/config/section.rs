@@ -24,6 +24,8 @@ pub(crate) struct Clusterer {
     /// At most `ping_interval`.
     pub(crate) ping_timeout: Setting<Duration>,
     pub(crate) db_connect_timeout: Setting<Duration>,
+    /// `None`: off.
+    pub(crate) auto_reload: Setting<Option<Duration>>,
 }
 
 /// `[bin]`
@@ -93,6 +95,7 @@ impl Clusterer {
             ping_interval: keys::PING_INTERVAL.read(raw.ping_interval, at)?,
             ping_timeout: keys::PING_TIMEOUT.read(raw.ping_timeout, at)?,
             db_connect_timeout: keys::DB_CONNECT_TIMEOUT.read(raw.db_connect_timeout, at)?,
+            auto_reload: keys::AUTO_RELOAD.read(raw.auto_reload, at)?,
         };
         clusterer.check_pings(timeout_is_written)?;
         Ok(clusterer)

@@ -79,10 +79,10 @@ fn unknown_keys() {
             "[mi]\nhttp = { listen = '127.0.0.1:8080' }",
         ],
         expect![[r#"
-            node.toml:4:1: clusterer.hunter: unknown key, expected one of db_url, db_table, server_id, persistent_mode, persistent_state, cluster_id_col, machine_id_col, clusterer_id_col, state_col, url_col, description_col, failed_attempts_col, last_attempt_col, duration_col, no_tries_col, ping_interval, ping_timeout, db_connect_timeout
+            node.toml:4:1: clusterer.hunter: unknown key, expected one of db_url, db_table, server_id, persistent_mode, persistent_state, cluster_id_col, machine_id_col, clusterer_id_col, state_col, url_col, description_col, failed_attempts_col, last_attempt_col, duration_col, no_tries_col, ping_interval, ping_timeout, db_connect_timeout, auto_reload
             node.toml:4:1: clusterer.fifo_name: unknown key, fifo_name belongs to section [mi.fifo]
-            node.toml:4:1: clusterer.a\nb: unknown key, expected one of db_url, db_table, server_id, persistent_mode, persistent_state, cluster_id_col, machine_id_col, clusterer_id_col, state_col, url_col, description_col, failed_attempts_col, last_attempt_col, duration_col, no_tries_col, ping_interval, ping_timeout, db_connect_timeout
-            node.toml:4:1: clusterer.a\nb: unknown key, expected one of db_url, db_table, server_id, persistent_mode, persistent_state, cluster_id_col, machine_id_col, clusterer_id_col, state_col, url_col, description_col, failed_attempts_col, last_attempt_col, duration_col, no_tries_col, ping_interval, ping_timeout, db_connect_timeout
+            node.toml:4:1: clusterer.a\nb: unknown key, expected one of db_url, db_table, server_id, persistent_mode, persistent_state, cluster_id_col, machine_id_col, clusterer_id_col, state_col, url_col, description_col, failed_attempts_col, last_attempt_col, duration_col, no_tries_col, ping_interval, ping_timeout, db_connect_timeout, auto_reload
+            node.toml:4:1: clusterer.a\nb: unknown key, expected one of db_url, db_table, server_id, persistent_mode, persistent_state, cluster_id_col, machine_id_col, clusterer_id_col, state_col, url_col, description_col, failed_attempts_col, last_attempt_col, duration_col, no_tries_col, ping_interval, ping_timeout, db_connect_timeout, auto_reload
             node.toml:4:2: cluster: unknown section, did you mean clusterer?
             node.toml:5:1: mi.fifo.reply-dir: unknown key, did you mean reply_dir?
             node.toml:4:5: mi.datagram: not built into this version, expected no section [mi.datagram]
@@ -94,7 +94,7 @@ fn unknown_keys() {
         &[&format!("server_id = 1\n{LEAST}"), "clusterer.databaseurl = 'sqlite:hunter2'"],
         expect![[r#"
             node.toml:1:1: server_id: unknown key, server_id belongs to section [clusterer]
-            node.toml:1:11: clusterer.databaseurl: unknown key, expected one of db_url, db_table, server_id, persistent_mode, persistent_state, cluster_id_col, machine_id_col, clusterer_id_col, state_col, url_col, description_col, failed_attempts_col, last_attempt_col, duration_col, no_tries_col, ping_interval, ping_timeout, db_connect_timeout
+            node.toml:1:11: clusterer.databaseurl: unknown key, expected one of db_url, db_table, server_id, persistent_mode, persistent_state, cluster_id_col, machine_id_col, clusterer_id_col, state_col, url_col, description_col, failed_attempts_col, last_attempt_col, duration_col, no_tries_col, ping_interval, ping_timeout, db_connect_timeout, auto_reload
         "#]],
     );
 }
@@ -122,7 +122,7 @@ fn wrong_types() {
             node.toml:4:1: log: an array, expected a section [log]
             node.toml:5:11: bin.listen: an array in the array, expected an array of strings such as ["bin:192.168.0.5:5566"]
             node.toml:5:11: bin.listen: a table in the array, expected an array of strings such as ["bin:192.168.0.5:5566"]
-            node.toml:4:1: clusterer.mi: unknown section, expected one of db_url, db_table, server_id, persistent_mode, persistent_state, cluster_id_col, machine_id_col, clusterer_id_col, state_col, url_col, description_col, failed_attempts_col, last_attempt_col, duration_col, no_tries_col, ping_interval, ping_timeout, db_connect_timeout
+            node.toml:4:1: clusterer.mi: unknown section, expected one of db_url, db_table, server_id, persistent_mode, persistent_state, cluster_id_col, machine_id_col, clusterer_id_col, state_col, url_col, description_col, failed_attempts_col, last_attempt_col, duration_col, no_tries_col, ping_interval, ping_timeout, db_connect_timeout, auto_reload
         "#]],
     );
     check(
@@ -256,6 +256,9 @@ fn wrong_durations() {
             "ping_interval = '1'",
             "ping_interval = '0s'",
             "db_connect_timeout = '2h'",
+            "auto_reload = '99ms'",
+            "auto_reload = 'on'",
+            "auto_reload = false",
             "ping_timeout = '2s'",
             "ping_interval = '100ms'",
             "ping_interval = '100ms'\nping_timeout = '101ms'",
@@ -264,6 +267,9 @@ fn wrong_durations() {
             node.toml:4:17: clusterer.ping_interval: no duration, expected a duration from "10ms" to "1h" (a whole number with ms, s, m or h)
             node.toml:4:17: clusterer.ping_interval: too short, expected a duration from "10ms" to "1h" (a whole number with ms, s, m or h)
             node.toml:4:22: clusterer.db_connect_timeout: too long, expected a duration from "10ms" to "1h" (a whole number with ms, s, m or h)
+            node.toml:4:15: clusterer.auto_reload: too short, expected "off" or a duration from "100ms" to "1h" (a whole number with ms, s, m or h)
+            node.toml:4:15: clusterer.auto_reload: no duration, expected "off" or a duration from "100ms" to "1h" (a whole number with ms, s, m or h)
+            node.toml:4:15: clusterer.auto_reload: a boolean, expected "off" or a duration from "100ms" to "1h" (a whole number with ms, s, m or h)
             node.toml:4:16: clusterer.ping_timeout: longer than ping_interval, expected at most the same
             node.toml:4:17: clusterer.ping_interval: shorter than ping_timeout, expected at least its default, 500ms
             node.toml:5:16: clusterer.ping_timeout: longer than ping_interval, expected at most the same

@@ -54,6 +54,20 @@ fn a_flag_is_also_a_number_and_has_two_names() {
 }
 
 #[test]
+fn reloads_by_themselves_are_off_or_have_an_interval() {
+    for (line, expected) in [
+        ("", None),
+        ("auto_reload = 'off'", None),
+        ("auto_reload = '100ms'", Some(100)),
+        ("auto_reload = '1h'", Some(3_600_000)),
+    ] {
+        let config = parsed(&format!("{LEAST}{line}\n"));
+        let every = config.clusterer.auto_reload.value.map(|every| every.as_millis());
+        assert_eq!(every, expected, "{line}");
+    }
+}
+
+#[test]
 fn the_fifo_belongs_to_a_name_or_to_a_number() {
     let lines = "[mi.fifo]\nfifo_name = '/f'\nfifo_mode = '0600'\n";
     let fifo = |more| parsed(&format!("{LEAST}{lines}{more}")).fifo.unwrap();
@@ -105,6 +119,7 @@ fn assert_defaults(config: Config) {
         ping_timeout: 500,
         db_connect_timeout: 10_000,
     });
+    assert_settings!(config.clusterer, "clusterer", Option::is_none, { auto_reload: true, });
     assert_settings!(config.clusterer, "clusterer", bool::clone, { persistent_mode: false, });
     assert_settings!(config.clusterer, "clusterer", i64::clone, { server_id: 1, });
     assert_settings!(config.clusterer, "clusterer", DbUrl::to_string, {
