@@ -53,6 +53,12 @@ pub(crate) trait Session {
         values: &[[Value<'_>; N]],
     ) -> Result<Vec<u64>, StoreError>;
 
+    /// A number that is another once somebody else has changed the tables, by whatever connection but this
+    /// one. Cheap. `None`, as by default, where that cannot be told.
+    async fn mark(&mut self) -> Result<Option<i64>, StoreError> {
+        Ok(None)
+    }
+
     /// Says goodbye, where that is usual. Never takes long.
     async fn close(self);
 }

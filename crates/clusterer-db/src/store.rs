@@ -7,15 +7,20 @@ use crate::tables::Tables;
 use clusterer_node::{BoxFuture, Change, Flushed, NodeStore, RawRow, StoreError};
 use std::io;
 use std::thread;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 /// The name of every thread that this crate starts.
 pub(crate) const THREAD: &str = "clusterer-db";
 
 /// One call is under way at a time, so more than one in the queue have been given up on.
 const QUEUE: usize = 4;
+
+/// Nobody means to look for changes more rarely, and it can be added to any instant.
+const RAREST_LOOK: Duration = Duration::from_secs(24 * 3600);
 
 /// A database as a store. Its thread ends, after what it is doing, once the store is dropped.
 #[derive(Debug)]
@@ -30,6 +35,7 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 enum Request {
     Flush(Vec<Change>, Reply<Flushed>),
     Load(Reply<Vec<RawRow>>),
+    Watch(Duration, Reply<()>),
 }
 
 impl Store {
@@ -40,7 +46,8 @@ impl Store {
         let site = backend.site().clone();
         let started = runtime().and_then(|runtime| {
             thread::Builder::new().name(THREAD.to_owned()).spawn(move || {
-                runtime.block_on(Worker { backend, session: None }.run(opened, inbox));
+                let worker = Worker { backend, connected: None, watched: None };
+                runtime.block_on(worker.run(opened, inbox));
                 // Looking up a host's name may hang, and nobody waits for it any more.
                 runtime.shutdown_background();
             })
@@ -77,6 +84,10 @@ impl NodeStore for Store {
     fn flush<'a>(&'a self, changes: &'a [Change]) -> BoxFuture<'a, Result<Flushed, StoreError>> {
         Box::pin(self.ask(|reply| Request::Flush(changes.to_vec(), reply)))
     }
+
+    fn changed(&self, every: Duration) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.ask(move |reply| Request::Watch(every.min(RAREST_LOOK), reply)))
+    }
 }
 
 /// What a thread that owns a connection runs on.
@@ -87,7 +98,21 @@ pub(crate) fn runtime() -> io::Result<Runtime> {
 /// What the thread owns.
 struct Worker<B: Backend> {
     backend: B,
-    session: Option<B::Session>,
+    connected: Option<Connected<B::Session>>,
+    watched: Option<Watched>,
+}
+
+struct Connected<S> {
+    session: S,
+    /// The mark of the tables before they were last loaded over this connection.
+    loaded_at: Option<i64>,
+}
+
+/// Somebody who waits for a change.
+struct Watched {
+    every: Duration,
+    next: Instant,
+    reply: Reply<()>,
 }
 
 impl<B: Backend> Worker<B> {
@@ -99,19 +124,35 @@ impl<B: Backend> Worker<B> {
         if !usable {
             return;
         }
-        while let Some(request) = inbox.recv().await {
-            match request {
-                Request::Flush(changes, reply) if !reply.is_closed() => {
-                    let _ = reply.send(self.flush(&changes).await);
-                }
-                Request::Load(reply) if !reply.is_closed() => {
-                    let _ = reply.send(self.load().await);
-                }
-                Request::Flush(..) | Request::Load(_) => {}
+        loop {
+            let received = match &self.watched {
+                Some(watched) => timeout_at(watched.next, inbox.recv()).await,
+                None => Ok(inbox.recv().await),
+            };
+            match received {
+                Ok(Some(request)) => self.obey(request).await,
+                Ok(None) => break,
+                Err(_) => self.look().await,
             }
         }
-        if let Some(session) = self.session {
-            session.close().await;
+        if let Some(connected) = self.connected {
+            connected.session.close().await;
+        }
+    }
+
+    async fn obey(&mut self, request: Request) {
+        match request {
+            Request::Flush(changes, reply) if !reply.is_closed() => {
+                let flushed = self.flush(&changes, &reply).await;
+                let _ = reply.send(flushed);
+            }
+            Request::Load(reply) if !reply.is_closed() => {
+                let _ = reply.send(self.load().await);
+            }
+            Request::Watch(every, reply) => {
+                self.watched = Some(Watched { every, next: Instant::now() + every, reply });
+            }
+            Request::Flush(..) | Request::Load(_) => {}
         }
     }
 
@@ -119,11 +160,56 @@ impl<B: Backend> Worker<B> {
         self.call(Access::Read, async |tables| tables.load().await).await
     }
 
-    async fn flush(&mut self, changes: &[Change]) -> Result<Flushed, StoreError> {
+    async fn flush(
+        &mut self,
+        changes: &[Change],
+        reply: &Reply<Flushed>,
+    ) -> Result<Flushed, StoreError> {
         if changes.is_empty() {
             return Ok(Flushed::default());
         }
-        self.call(Access::Write, async |tables| tables.flush(changes).await).await
+        let gave_up = self.backend.site().unavailable("whoever asked has given up");
+        self.call(Access::Write, async |tables| {
+            let flushed = tables.flush(changes).await?;
+            // It is tried again, and what somebody else decides until then is not to be overwritten.
+            if reply.is_closed() { Err(gave_up) } else { Ok(flushed) }
+        })
+        .await
+    }
+
+    /// Looks whether somebody else has changed the tables since they were last loaded.
+    async fn look(&mut self) {
+        let Some(mut watched) = self.watched.take() else { return };
+        if watched.reply.is_closed() {
+            return;
+        }
+        match self.is_changed().await {
+            Ok(false) => {
+                watched.next = Instant::now() + watched.every;
+                self.watched = Some(watched);
+            }
+            Ok(true) => {
+                let _ = watched.reply.send(Ok(()));
+            }
+            Err(error) => {
+                let _ = watched.reply.send(Err(error));
+            }
+        }
+    }
+
+    async fn is_changed(&mut self) -> Result<bool, StoreError> {
+        let connected = self.connected.take();
+        let looked = async {
+            // What has changed since the connection was lost, only a load can tell.
+            let Some(mut connected) = usable(connected).await else { return Ok(None) };
+            let mark = connected.session.mark().await?;
+            Ok::<_, StoreError>(Some((mark != connected.loaded_at, connected)))
+        };
+        let Some((changed, connected)) = self.backend.bounded(looked).await? else {
+            return Ok(true);
+        };
+        self.connected = Some(connected);
+        Ok(changed)
     }
 
     /// Does this work in a transaction, in which the tables have been checked. After an error the
@@ -134,25 +220,34 @@ impl<B: Backend> Worker<B> {
         work: impl AsyncFnOnce(&mut Tables<'_, B::Session>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let backend = &self.backend;
-        let connected = self.session.take();
+        let connected = self.connected.take();
         let call = async {
-            let usable = match connected {
-                Some(mut session) => session.is_usable().await.then_some(session),
-                None => None,
+            let mut connected = match usable(connected).await {
+                Some(connected) => connected,
+                None => {
+                    let session = backend.connect(Missing::Refuse).await?;
+                    Connected { session, loaded_at: None }
+                }
             };
-            let session = match usable {
-                Some(session) => session,
-                None => backend.connect(Missing::Refuse).await?,
-            };
-            transaction(session, access, async |session| {
+            if access == Access::Read {
+                // Before it begins: what is changed from now on may be missing in what is read.
+                connected.loaded_at = connected.session.mark().await?;
+            }
+            let (session, done) = transaction(connected.session, access, async |session| {
                 let mut tables = Tables::new(session, backend.site());
                 tables.require().await?;
                 work(&mut tables).await
             })
-            .await
+            .await?;
+            Ok::<_, StoreError>((Connected { session, ..connected }, done))
         };
-        let (session, done) = backend.bounded(call).await?;
-        self.session = Some(session);
+        let (connected, done) = backend.bounded(call).await?;
+        self.connected = Some(connected);
         Ok(done)
     }
+}
+
+async fn usable<S: Session>(connected: Option<Connected<S>>) -> Option<Connected<S>> {
+    let mut connected = connected?;
+    connected.session.is_usable().await.then_some(connected)
 }

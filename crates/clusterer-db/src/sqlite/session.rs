@@ -76,6 +76,12 @@ impl Session for SqliteSession {
         execute().map_err(|error| self.database.explain(&error))
     }
 
+    /// Every commit of another connection to the file counts, one to another table too.
+    async fn mark(&mut self) -> Result<Option<i64>, StoreError> {
+        let version = self.connection.query_row("PRAGMA data_version", [], |row| row.get(0));
+        version.map(Some).map_err(|error| self.database.explain(&error))
+    }
+
     async fn close(self) {}
 }
 

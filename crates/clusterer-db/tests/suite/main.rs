@@ -2,6 +2,7 @@
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod admin;
+mod changes;
 #[path = "../conformance/mod.rs"]
 mod conformance;
 mod fixture;
