@@ -16,6 +16,7 @@ use arc_swap::ArcSwap;
 use clusterer_core::{Action, Core, Input, Settings, View};
 use clusterer_net::{Bound, Config, Ingress, ListenerConfig, Net, Transport};
 use clusterer_node::{MachineId, NodeStore, Now, StoreError};
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
@@ -223,6 +224,7 @@ impl Builder {
             jobs: Jobs::new(self.store, runtime, self.store_patience),
             store_patience: self.store_patience,
             publisher: Publisher::new(feed.clone()),
+            conflicts: BTreeSet::new(),
             news: News::default(),
             states: NodeStates::default(),
             reloads: Vec::new(),

@@ -17,9 +17,10 @@ use clusterer_bin::Dialect;
 use clusterer_core::{Action, Core, Input, StatusError, Transition, View, ping};
 use clusterer_net::{Command as LinkCommand, LinkSpec, Transport};
 use clusterer_node::{
-    AdminState, LinkId, MachineId, Moment, Node, NodeKey, Now, Protocol, State, StoreError,
+    AdminState, DbId, LinkId, MachineId, Moment, Node, NodeKey, Now, Protocol, State, StoreError,
 };
 use clusterer_registry::{ClusterModule, ModuleEvent, Notice, RegisterError, Registration};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -46,6 +47,8 @@ pub(crate) struct Control {
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) jobs: Jobs,
     pub(crate) watch: Watch,
+    /// Rows that could not be written since the last load, and are named in the log.
+    pub(crate) conflicts: BTreeSet<DbId>,
     pub(crate) publisher: Publisher,
     /// What this turn's events will say.
     pub(crate) news: News,
@@ -182,7 +185,10 @@ impl Control {
             let flushed = flushed.ok();
             let conflicts = flushed.as_ref().map(|flushed| flushed.conflicts.as_slice());
             for id in conflicts.unwrap_or_default() {
-                tracing::warn!(row = %id, "left as an administrator set it in the database");
+                // Once, however often it would be written before the next load.
+                if self.conflicts.insert(*id) {
+                    tracing::warn!(row = %id, "left as an administrator set it in the database");
+                }
             }
             self.watch.written(conflicts);
             self.core.handle(now, Input::Flushed(flushed), actions);
@@ -224,6 +230,7 @@ impl Control {
     fn tell(&mut self, digest: Digest) -> ReloadReport {
         let Digest { own_rows, report, warnings, imprint, difference } = digest;
         self.watch.looked(Some(imprint));
+        self.conflicts.clear();
         for (row, warning) in &warnings {
             tracing::warn!(row, %warning, "a value was replaced");
         }

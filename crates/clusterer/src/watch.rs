@@ -106,10 +106,12 @@ impl Watch {
         self.decisions = decisions.map(|change| (change.id, change.status.state)).collect();
     }
 
-    /// They were, but for these; or `None` was.
+    /// They were, but for these; or `None` was. A conflict is a hint, too, whatever the store tells.
     pub(crate) fn written(&mut self, conflicts: Option<&[DbId]>) {
         let decisions = std::mem::take(&mut self.decisions);
-        let (Some(held), Some(conflicts)) = (&mut self.held, conflicts) else { return };
+        let Some(conflicts) = conflicts else { return };
+        self.hinted |= self.every.is_some() && !conflicts.is_empty();
+        let Some(held) = &mut self.held else { return };
         for (id, state) in decisions {
             if !conflicts.contains(&id) {
                 Arc::make_mut(held).decided(id, state);

@@ -1,7 +1,7 @@
 //! Changes that somebody else makes to the table arrive by themselves, and nothing else does.
 
 use crate::support::{Mood, TestStore, ends, eventually, lonely, machine, node, row, state};
-use clusterer::{Cell, Cluster, EventKind, Protocol, RawRow, State, Subscription};
+use clusterer::{Cell, Cluster, DbId, EventKind, Protocol, RawRow, State, Subscription};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -162,6 +162,18 @@ async fn a_decision_made_while_the_table_is_looked_at_is_not_undone() {
         || engine.view().node(node(2)).is_some_and(|it| it.node.row.duration.as_secs() == 7);
     eventually("the row is taken in", is_new).await;
     assert_eq!(state(&engine, 2), State::Down);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_conflict_is_a_hint_even_if_the_store_tells_nothing() {
+    let store = TestStore::new(lonely());
+    store.telling(Mood::Hangs);
+    let engine = start(&store).await;
+    second(&mut store.rows.lock().unwrap()).state = Cell::Int(0);
+    store.conflicts.lock().unwrap().push(DbId::new(102).unwrap());
+    engine.set_state(node(2), State::Probing, Protocol::Bin).await.expect("it is a node");
+    eventually("it is down", || state(&engine, 2) == State::Down).await;
     engine.shutdown().await;
 }
 

@@ -1,8 +1,8 @@
 //! A store with moods, rows, and waiting without racing.
 
 use clusterer::{
-    BoxFuture, Cell, Change, Cluster, ClusterId, Flushed, MachineId, NodeKey, NodeStore, RawRow,
-    State, StoreError,
+    BoxFuture, Cell, Change, Cluster, ClusterId, DbId, Flushed, MachineId, NodeKey, NodeStore,
+    RawRow, State, StoreError,
 };
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -32,6 +32,8 @@ pub(crate) enum Mood {
 pub(crate) struct TestStore {
     pub(crate) rows: Mutex<Vec<RawRow>>,
     pub(crate) flushes: Mutex<Vec<Vec<Change>>>,
+    /// What the next flushes leave alone.
+    pub(crate) conflicts: Mutex<Vec<DbId>>,
     loads: watch::Sender<usize>,
     loading: watch::Sender<Mood>,
     flushing: watch::Sender<Mood>,
@@ -47,6 +49,7 @@ impl TestStore {
         Arc::new(Self {
             rows: Mutex::new(rows),
             flushes: Mutex::default(),
+            conflicts: Mutex::default(),
             loads: watch::Sender::new(0),
             loading: watch::Sender::new(Mood::Well),
             flushing: watch::Sender::new(Mood::Well),
@@ -107,7 +110,8 @@ impl NodeStore for TestStore {
         Box::pin(async {
             endure(&self.flushing).await?;
             self.flushes.lock().unwrap().push(changes.to_vec());
-            Ok(Flushed { written: changes.len(), conflicts: Vec::new() })
+            let conflicts = self.conflicts.lock().unwrap().clone();
+            Ok(Flushed { written: changes.len() - conflicts.len(), conflicts })
         })
     }
 
