@@ -5,6 +5,7 @@
 mod changes;
 mod events;
 mod figures;
+mod halves;
 mod handles;
 mod modules;
 mod replay;

@@ -140,6 +140,27 @@ async fn a_decision_that_could_not_be_written_survives_a_reload() {
 }
 
 #[tokio::test]
+async fn a_write_that_hangs_holds_no_reload_up_and_is_done_once_with_the_last_decision() {
+    let store = TestStore::new(lonely());
+    let engine = start(&store).await;
+    store.flushing(Mood::Hangs);
+    take_down(&engine).await;
+    let begin = Instant::now();
+    ends("the reload", engine.reload()).await.expect("it can be read");
+    assert!(begin.elapsed() >= SHORT, "the write was given its time");
+    assert_eq!(state(&engine, 2), State::Down, "what was not written is not undone");
+    engine.set_state(node(2), State::Up, Protocol::Bin).await.expect("it is a node");
+    assert_eq!(store.flushes.lock().unwrap().len(), 0);
+
+    store.flushing(Mood::Well);
+    ends("the next reload", engine.reload()).await.expect("it is well");
+    let written = store.flushes.lock().unwrap().concat();
+    assert_eq!(written.len(), 1, "{written:?}");
+    assert!(written[0].by_administrator && written[0].status.state != State::Down, "{written:?}");
+    engine.shutdown().await;
+}
+
+#[tokio::test]
 async fn two_shutdowns_at_once_both_wait_for_the_end() {
     let store = TestStore::new(lonely());
     let engine = start(&store).await;
