@@ -8,8 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod away;
 mod bad_bytes;
 mod bad_config;
+mod databases;
 mod demo;
 mod hosts;
 mod lifecycle;
@@ -17,6 +19,8 @@ mod manual;
 mod membership;
 mod metrics;
 mod mi;
+mod reload;
 mod replay;
 mod servers;
+mod shared;
 mod start;

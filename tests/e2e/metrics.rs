@@ -6,7 +6,7 @@ use clusterer_tests::{Lab, PATIENCE, free_address, wait_for};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-fn scrape(address: SocketAddr) -> Result<String> {
+pub(crate) fn scrape(address: SocketAddr) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
@@ -18,7 +18,7 @@ fn scrape(address: SocketAddr) -> Result<String> {
 }
 
 /// The value of a series, or 0 if there is none.
-fn value(text: &str, series: &str) -> f64 {
+pub(crate) fn value(text: &str, series: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     line.and_then(|value| value.parse().ok()).unwrap_or_default()
 }

@@ -10,14 +10,14 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 /// A daemon that may not answer. Dropping it kills the process.
-struct Starting {
+pub(crate) struct Starting {
     child: Child,
     log: PathBuf,
 }
 
 impl Starting {
     /// `limit` is an option of the shell's `ulimit` with its number.
-    fn spawn(lab: &Lab, config: &str, limit: &str) -> Result<Self> {
+    pub(crate) fn spawn(lab: &Lab, config: &str, limit: &str) -> Result<Self> {
         let log = lab.path().join("starting.log");
         let child = Command::new("sh")
             .args(["-c", &format!("ulimit {limit} && exec \"$0\" --config \"$1\"")])
@@ -29,7 +29,7 @@ impl Starting {
         Ok(Self { child, log })
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
@@ -51,7 +51,7 @@ impl Starting {
         Ok(rustix::process::kill_process(pid.context("it has a process id")?, Signal::TERM)?)
     }
 
-    fn wait_end(&mut self) -> Result<ExitStatus> {
+    pub(crate) fn wait_end(&mut self) -> Result<ExitStatus> {
         let child = &mut self.child;
         wait_for("it ends", PATIENCE, || Ok(child.try_wait()?))
     }
@@ -65,7 +65,7 @@ impl Drop for Starting {
 }
 
 /// Locks the whole database against everybody, readers too.
-fn lock(lab: &Lab) -> Result<rusqlite::Connection> {
+pub(crate) fn lock(lab: &Lab) -> Result<rusqlite::Connection> {
     let connection = rusqlite::Connection::open(lab.db_path())?;
     connection.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(()))?;
     connection.execute_batch("BEGIN EXCLUSIVE")?;

@@ -1,5 +1,6 @@
 //! A temporary directory with a database, and the daemons that read it.
 
+use crate::servers::Database;
 use crate::{Daemon, Host, free_address, program};
 use anyhow::{Context as _, Result, ensure};
 use std::fmt::Write as _;
@@ -49,16 +50,30 @@ impl NodeRow {
 #[derive(Debug)]
 pub struct Lab {
     directory: TempDir,
+    /// On a server; a SQLite file if there is none.
+    database: Option<Database>,
 }
 
 impl Lab {
-    /// A lab with an empty database.
+    /// A lab with an empty SQLite database.
     ///
     /// # Errors
     /// A program is not built, or the database cannot be made.
     pub fn new() -> Result<Self> {
+        Self::make(None)
+    }
+
+    /// A lab whose tables are made in this database on a server.
+    ///
+    /// # Errors
+    /// As [`Lab::new`].
+    pub fn on(database: Database) -> Result<Self> {
+        Self::make(Some(database))
+    }
+
+    fn make(database: Option<Database>) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("clusterer-lab-").tempdir()?;
-        let lab = Self { directory };
+        let lab = Self { directory, database };
         fs::create_dir(lab.reply_dir())?;
         lab.ctl_ok(&["db", "init", "--db-url", &lab.db_url()])?;
         Ok(lab)
@@ -70,13 +85,22 @@ impl Lab {
     /// As [`Lab::new`].
     pub fn with_nodes(count: i32) -> Result<(Self, Vec<SocketAddr>)> {
         let lab = Self::new()?;
+        let addresses = lab.add_nodes(count)?;
+        Ok((lab, addresses))
+    }
+
+    /// Adds nodes of cluster 1, machines 1 to `count`, each at an address of its own.
+    ///
+    /// # Errors
+    /// `clustererctl` refused one.
+    pub fn add_nodes(&self, count: i32) -> Result<Vec<SocketAddr>> {
         let mut addresses = Vec::new();
         for machine in 1..=count {
             let address = free_address()?;
-            lab.add(&NodeRow::new(1, machine, address))?;
+            self.add(&NodeRow::new(1, machine, address))?;
             addresses.push(address);
         }
-        Ok((lab, addresses))
+        Ok(addresses)
     }
 
     /// The lab's directory.
@@ -85,7 +109,13 @@ impl Lab {
         self.directory.path()
     }
 
-    /// The database's file.
+    /// The database on a server; `None` if it is a SQLite file.
+    #[must_use]
+    pub fn database(&self) -> Option<&Database> {
+        self.database.as_ref()
+    }
+
+    /// The SQLite database's file.
     #[must_use]
     pub fn db_path(&self) -> PathBuf {
         self.path().join("clusterer.db")
@@ -94,7 +124,10 @@ impl Lab {
     /// The database's URL.
     #[must_use]
     pub fn db_url(&self) -> String {
-        format!("sqlite:{}", self.db_path().display())
+        match &self.database {
+            Some(database) => database.url(),
+            None => format!("sqlite:{}", self.db_path().display()),
+        }
     }
 
     /// Where reply FIFOs are made.
