@@ -2,7 +2,7 @@
 
 use crate::persistence::Persistence;
 use crate::picture::Picture;
-use crate::table::TableView;
+use crate::table::{OwnRows, TableView, own_rows};
 use crate::view::View;
 use crate::{Action, Input, Settings};
 use alloc::sync::Arc;
@@ -207,8 +207,9 @@ impl Core {
         self.persistence.loaded(|node, by_administrator| {
             by_key.get(&node).is_some_and(|node| by_administrator || node.row.state != State::Down)
         });
+        let own_rows = own_rows(table);
         let targets: Vec<(Target, StoredStatus)> =
-            table.peers().map(|node| (self.target(node), self.status(node))).collect();
+            table.peers().map(|node| (self.target(node, &own_rows), self.status(node))).collect();
         self.prober.load(now, targets, found);
         for node in table.peers() {
             self.note_difference(now.mono, node);
@@ -217,12 +218,12 @@ impl Core {
         self.picture.table();
     }
 
-    fn target(&self, node: &Node) -> Target {
+    fn target(&self, node: &Node, own_rows: &OwnRows) -> Target {
         let is_bin = node.row.url.protocol() == Protocol::Bin;
         Target {
             node: node.key(),
             address: is_bin.then_some(node.address),
-            bind: self.bind_for(node.row.machine, node.address.ip()),
+            bind: self.bind_for(own_rows, node.row.machine, node.address.ip()),
             max_failures: node.row.max_failures(),
             duration: node.row.duration,
         }
@@ -348,8 +349,8 @@ impl Core {
     }
 
     /// The address from which to dial a peer: by one's own row in the first cluster shared with it.
-    fn bind_for(&self, machine: MachineId, peer: IpAddr) -> Option<IpAddr> {
-        let own_row = self.table.own_rows.get(&(machine, peer))?;
+    fn bind_for(&self, own_rows: &OwnRows, machine: MachineId, peer: IpAddr) -> Option<IpAddr> {
+        let own_row = own_rows.get(&(machine, peer))?;
         self.settings.bind_for(*own_row, peer)
     }
 

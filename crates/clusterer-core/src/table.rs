@@ -14,10 +14,12 @@ pub(crate) struct TableView {
     pub(crate) own: MachineId,
     pub(crate) clusters: Vec<(ClusterId, Vec<Arc<Node>>)>,
     pub(crate) by_key: BTreeMap<NodeKey, Arc<Node>>,
-    /// The address of one's own row in the first cluster shared with a machine at an address.
-    pub(crate) own_rows: BTreeMap<(MachineId, IpAddr), IpAddr>,
     pub(crate) known: Arc<Known>,
 }
+
+/// The address of one's own row in the first cluster shared with a machine at an address. Needed while a
+/// table is taken in, and too large to be kept.
+pub(crate) type OwnRows = BTreeMap<(MachineId, IpAddr), IpAddr>;
 
 impl TableView {
     pub(crate) fn new(table: &Table) -> Self {
@@ -28,17 +30,21 @@ impl TableView {
         let by_key = nodes().map(|node| (node.key(), node.clone())).collect();
         let known = nodes().map(|node| (node.row.machine, node.address.ip().to_canonical()));
         let known = Arc::new(known.collect());
-        let mut own_rows = BTreeMap::new();
-        for cluster in table.clusters() {
-            for Node { row, address } in &cluster.peers {
-                let own_row = cluster.own.address.ip();
-                own_rows.entry((row.machine, address.ip())).or_insert(own_row);
-            }
-        }
-        Self { own: table.own(), clusters, by_key, own_rows, known }
+        Self { own: table.own(), clusters, by_key, known }
     }
 
     pub(crate) fn current(&self, prober: &Prober, node: NodeKey) -> Option<(DbId, Availability)> {
         Some((self.by_key.get(&node)?.row.id, *prober.availability(node)?))
     }
+}
+
+pub(crate) fn own_rows(table: &Table) -> OwnRows {
+    let mut own_rows = OwnRows::new();
+    for cluster in table.clusters() {
+        for Node { row, address } in &cluster.peers {
+            let own_row = cluster.own.address.ip();
+            own_rows.entry((row.machine, address.ip())).or_insert(own_row);
+        }
+    }
+    own_rows
 }
