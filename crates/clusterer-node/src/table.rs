@@ -79,11 +79,17 @@ impl fmt::Display for SkippedRow {
             Some(id) => write!(f, "row {id}: ")?,
             None => f.write_str("a row without a numeric id: ")?,
         }
-        match &self.why {
-            Skip::DuplicateId => f.write_str("another row has this id"),
-            Skip::DuplicateNode(key) => write!(f, "another row has {key}"),
-            Skip::Row(error) => error.fmt(f),
-            Skip::Unresolvable(why) => write!(f, "column url: {why}"),
+        self.why.fmt(f)
+    }
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DuplicateId => f.write_str("another row has this id"),
+            Self::DuplicateNode(key) => write!(f, "another row has {key}"),
+            Self::Row(error) => error.fmt(f),
+            Self::Unresolvable(why) => write!(f, "column url: {why}"),
         }
     }
 }
