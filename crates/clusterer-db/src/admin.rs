@@ -2,7 +2,7 @@
 
 use crate::administer::Administer;
 use crate::schema::TEXT_WIDTH;
-use crate::{DbUrl, Finding, Options};
+use crate::{DbUrl, Finding, Options, TableNames, Upgrade, UpgradeError};
 use clusterer_node::{Cell, Column, DbId, NodeKey, RawRow, Row, RowError, StoreError, UnixTime};
 use std::fmt;
 
@@ -29,6 +29,8 @@ use std::fmt;
 #[derive(Debug)]
 pub struct Admin {
     backend: Box<dyn Administer>,
+    /// The table to read.
+    table: String,
 }
 
 /// A node to add. Nothing in it has been checked yet.
@@ -97,7 +99,8 @@ impl Admin {
     /// Administers this database. Touches nothing yet.
     #[must_use]
     pub fn new(url: &DbUrl, options: &Options) -> Self {
-        Self { backend: crate::open::administer(url, options) }
+        let table = options.names.table().to_owned();
+        Self { backend: crate::open::administer(url, options), table }
     }
 
     /// Creates what is missing of the database: its file, the table, the `version` table, its row.
@@ -143,6 +146,37 @@ impl Admin {
     /// [`StoreError`] if the database itself cannot be read; whatever is wrong in it is a finding.
     pub fn check(&self, now: UnixTime) -> Result<Vec<Finding>, StoreError> {
         self.backend.check(now)
+    }
+
+    /// What [`Admin::upgrade`] would do. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`UpgradeError`], as for doing it.
+    pub fn plan_upgrade(&self, into: &str) -> Result<Upgrade, UpgradeError> {
+        self.check_target(into)?;
+        self.backend.plan_upgrade(into)
+    }
+
+    /// Writes the table of the later generation, version 4, from the rows of this one, version 1: a new
+    /// table of the name `into`, and its version. The table that is read stays as it is.
+    ///
+    /// All of it is one transaction, save that MySQL keeps a table that was made: after an error there it
+    /// may be left without rows and without a version, and has to be dropped.
+    ///
+    /// # Errors
+    /// [`UpgradeError::Exists`] if there is such a table: it is never changed. [`UpgradeError::Store`] as
+    /// for loading.
+    pub fn upgrade(&self, into: &str) -> Result<Upgrade, UpgradeError> {
+        self.check_target(into)?;
+        self.backend.upgrade(into)
+    }
+
+    fn check_target(&self, into: &str) -> Result<(), UpgradeError> {
+        let is_name = TableNames::new([(TableNames::TABLE_KEY, into)]).is_ok();
+        if is_name && !into.eq_ignore_ascii_case(&self.table) {
+            return Ok(());
+        }
+        Err(UpgradeError::Name { name: into.to_owned() })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::backend::{Access, Backend, Missing, Session, transaction};
 use crate::store::{THREAD, runtime};
 use crate::tables::Tables;
-use crate::{AdminError, Created, Finding, NewNode};
+use crate::{AdminError, Created, Finding, NewNode, Upgrade, UpgradeError};
 use clusterer_node::{DbId, NodeKey, RawRow, StoreError, UnixTime};
 use std::fmt;
 use std::thread;
@@ -16,6 +16,10 @@ pub(crate) trait Administer: fmt::Debug + Send + Sync {
     fn remove(&self, key: NodeKey) -> Result<(), AdminError>;
     fn list(&self) -> Result<Vec<RawRow>, StoreError>;
     fn check(&self, now: UnixTime) -> Result<Vec<Finding>, StoreError>;
+    /// `into` has been checked.
+    fn plan_upgrade(&self, into: &str) -> Result<Upgrade, UpgradeError>;
+    /// `into` has been checked.
+    fn upgrade(&self, into: &str) -> Result<Upgrade, UpgradeError>;
 }
 
 impl<B: Backend> Administer for B {
@@ -46,6 +50,14 @@ impl<B: Backend> Administer for B {
 
     fn check(&self, now: UnixTime) -> Result<Vec<Finding>, StoreError> {
         run(self, Missing::Refuse, Access::Read, async |tables| tables.check(now).await)
+    }
+
+    fn plan_upgrade(&self, into: &str) -> Result<Upgrade, UpgradeError> {
+        run(self, Missing::Refuse, Access::Read, async |tables| tables.plan_upgrade(into).await)
+    }
+
+    fn upgrade(&self, into: &str) -> Result<Upgrade, UpgradeError> {
+        run(self, Missing::Refuse, Access::Administer, async |tables| tables.upgrade(into).await)
     }
 }
 

@@ -1,8 +1,9 @@
 //! In what the SQL of the databases differs, and the texts made with that.
 
 use crate::TableNames;
+use crate::backend::Value;
 use crate::names::VERSION_TABLE;
-use crate::schema::{COLUMNS, Kind, unique_key};
+use crate::schema::{COLUMNS, Kind, LATER_COLUMNS, LATER_UNIQUE_KEY, unique_key};
 use clusterer_node::Column;
 
 /// What differs from database to database. Names have been checked to need no escaping.
@@ -25,12 +26,18 @@ pub(crate) struct Dialect {
     pub(crate) version: [&'static str; 2],
     /// What follows the columns where a table is created.
     pub(crate) table_options: &'static str,
-    /// What else is to be done once the table of the nodes has been created.
-    pub(crate) finish: fn(&TableNames) -> Option<String>,
+    /// What else is to be done once a table of nodes has been created. Its values: the table, the
+    /// column with the key, both as the catalogue has them.
+    pub(crate) finish: fn(&str, &str) -> Option<String>,
+    /// Whether a table that was made in a transaction is gone if that fails.
+    pub(crate) takes_tables_back: bool,
     /// Whether the catalogue leaves out what the user may not use.
     pub(crate) hides_tables: bool,
-    /// A query for the names and types of a table's columns in their order, none if there is no such
-    /// table. Its value: the table.
+    /// A text as SQL writes it, with the settings that the database comes with.
+    pub(crate) literal: fn(&str) -> String,
+    /// A query for a table's columns in their order, none if there is no such table: their names,
+    /// their types, 1 if they take NULL, 1 if they get a value other than NULL where none is given.
+    /// Its value: the table.
     pub(crate) columns_of: &'static str,
     /// A query for the number of unique indexes over exactly two columns and all rows. Its values:
     /// the table, a column, the other column.
@@ -73,6 +80,14 @@ impl Dialect {
     pub(crate) fn quoted(&self, name: &str) -> String {
         let quote = self.quote;
         format!("{quote}{}{quote}", self.catalogued(name))
+    }
+
+    fn spelled(&self, value: Value<'_>) -> String {
+        match value {
+            Value::Int(number) => number.to_string(),
+            Value::Null => "NULL".to_owned(),
+            Value::Text(text) => (self.literal)(text),
+        }
     }
 }
 
@@ -156,30 +171,82 @@ impl Sql<'_> {
     /// Values: the table, its version.
     pub(crate) fn insert_version(&self) -> String {
         let [name, number] = [1, 2].map(|number| (self.dialect.placeholder)(number));
+        self.inserting_version(&name, &number)
+    }
+
+    /// The same with the values in it.
+    pub(crate) fn insert_version_literally(&self, table: &str, version: i64) -> String {
+        let values = [Value::Text(table), Value::Int(version)];
+        let [table, number] = values.map(|value| self.dialect.spelled(value));
+        self.inserting_version(&table, &number)
+    }
+
+    fn inserting_version(&self, name: &str, number: &str) -> String {
         let table = self.dialect.quoted(VERSION_TABLE);
         format!("INSERT INTO {table} (table_name, table_version) VALUES ({name}, {number})")
     }
 
-    /// The statements that make the table of the nodes.
-    pub(crate) fn create(&self) -> Vec<String> {
-        let columns: String = COLUMNS
-            .iter()
-            .map(|&(column, kind)| format!("    {} {},\n", self.column(column), self.defined(kind)))
-            .collect();
-        let [cluster, machine] = unique_key(self.names).map(|name| self.dialect.quoted(name));
-        let table = self.table();
-        let options = self.dialect.table_options;
-        let create = format!(
-            "CREATE TABLE {table} (\n{columns}    UNIQUE ({cluster}, {machine})\n){options}"
-        );
-        std::iter::once(create).chain((self.dialect.finish)(self.names)).collect()
+    /// The statement that adds a node to the later generation's table of this name. Values: cluster,
+    /// node, URL, state, `no_ping_retries`, description.
+    pub(crate) fn insert_later(&self, table: &str) -> String {
+        self.inserting_later(
+            table,
+            &[1, 2, 3, 4, 5, 6].map(|number| (self.dialect.placeholder)(number)),
+        )
     }
 
-    /// The statement that makes the table of the versions.
+    /// The same with the values in it.
+    pub(crate) fn insert_later_literally(&self, table: &str, values: &[Value<'_>; 6]) -> String {
+        self.inserting_later(table, &values.map(|value| self.dialect.spelled(value)))
+    }
+
+    fn inserting_later(&self, table: &str, values: &[String; 6]) -> String {
+        let columns = ["cluster_id", "node_id", "url", "state", "no_ping_retries", "description"]
+            .map(|column| self.dialect.quoted(column));
+        let table = self.dialect.quoted(table);
+        format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), values.join(", "))
+    }
+
+    /// The statements that make the table of the nodes.
+    pub(crate) fn create(&self) -> Vec<String> {
+        let columns = COLUMNS.map(|(column, kind)| (self.names.column(column), kind));
+        self.create_nodes(self.names.table(), &columns, unique_key(self.names))
+    }
+
+    /// The statements that make the later generation's table, of this name.
+    pub(crate) fn create_later(&self, table: &str) -> Vec<String> {
+        self.create_nodes(table, &LATER_COLUMNS, LATER_UNIQUE_KEY)
+    }
+
+    fn create_nodes(
+        &self,
+        table: &str,
+        columns: &[(&str, Kind)],
+        unique: [&str; 2],
+    ) -> Vec<String> {
+        let quoted = |name| self.dialect.quoted(name);
+        let defined: String = columns
+            .iter()
+            .map(|&(name, kind)| format!("    {} {},\n", quoted(name), self.defined(kind)))
+            .collect();
+        let [first, second] = unique.map(quoted);
+        let options = self.dialect.table_options;
+        let create = format!(
+            "CREATE TABLE {} (\n{defined}    UNIQUE ({first}, {second})\n){options}",
+            quoted(table)
+        );
+        let key = columns.iter().find(|(_, kind)| *kind == Kind::Key);
+        let catalogued = |name| self.dialect.catalogued(name);
+        let finish =
+            key.and_then(|(key, _)| (self.dialect.finish)(&catalogued(table), &catalogued(key)));
+        std::iter::once(create).chain(finish).collect()
+    }
+
+    /// The statement that makes the table of the versions, unless there is one.
     pub(crate) fn create_version(&self) -> String {
         let [name, number] = self.dialect.version;
         format!(
-            "CREATE TABLE {} (\n    table_name {name} NOT NULL,\n    \
+            "CREATE TABLE IF NOT EXISTS {} (\n    table_name {name} NOT NULL,\n    \
              table_version {number} DEFAULT 0 NOT NULL,\n    UNIQUE (table_name)\n){}",
             self.dialect.quoted(VERSION_TABLE),
             self.dialect.table_options
@@ -189,15 +256,11 @@ impl Sql<'_> {
     /// The type and what follows it where a column is created.
     fn defined(&self, kind: Kind) -> String {
         let declared = (self.dialect.declared)(kind);
-        match kind {
-            Kind::Key => self.dialect.key.to_owned(),
-            Kind::Number { default: Some(value) } => format!("{declared} DEFAULT {value} NOT NULL"),
-            Kind::Number { default: None } | Kind::Text { nullable: false } => {
-                format!("{declared} NOT NULL")
-            }
-            Kind::State => format!("{declared} DEFAULT 1 NOT NULL"),
-            Kind::Text { nullable: true } => format!("{declared} DEFAULT NULL"),
-            Kind::Time => format!("{declared} DEFAULT 0 NOT NULL"),
+        match kind.default() {
+            _ if kind == Kind::Key => self.dialect.key.to_owned(),
+            Some(value) => format!("{declared} DEFAULT {value} NOT NULL"),
+            None if kind.is_nullable() => format!("{declared} DEFAULT NULL"),
+            None => format!("{declared} NOT NULL"),
         }
     }
 

@@ -20,6 +20,15 @@ pub enum Finding {
         /// The configuration key that gives it this name.
         key: &'static str,
     },
+    /// A row that says nothing about the column gets NULL there, or is refused.
+    MissingDefault {
+        /// The table.
+        table: String,
+        /// The column's name.
+        column: String,
+        /// The default that OpenSIPS declares.
+        want: i64,
+    },
     /// There is no such table.
     MissingTable {
         /// The table.
@@ -31,6 +40,20 @@ pub enum Finding {
         table: String,
         /// The two columns that together should be unique.
         columns: [String; 2],
+    },
+    /// The key does not number new rows by itself: none can be added with `db add`.
+    NotNumbered {
+        /// The table.
+        table: String,
+        /// The column's name.
+        column: String,
+    },
+    /// The column takes no NULL and has no default, and `db add` gives it no value.
+    Required {
+        /// The table.
+        table: String,
+        /// The column's name.
+        column: String,
     },
     /// A row is left out when the table is loaded.
     SkippedRow(SkippedRow),
@@ -82,9 +105,12 @@ impl Finding {
                 Severity::Fatal
             }
             Self::SkippedRow(_) => Severity::Error,
-            Self::NoUniqueKey { .. } | Self::Warning { .. } | Self::WrongType { .. } => {
-                Severity::Warning
-            }
+            Self::MissingDefault { .. }
+            | Self::NoUniqueKey { .. }
+            | Self::NotNumbered { .. }
+            | Self::Required { .. }
+            | Self::Warning { .. }
+            | Self::WrongType { .. } => Severity::Warning,
         }
     }
 }
@@ -131,10 +157,22 @@ impl fmt::Display for Finding {
             Self::MissingColumn { table, column, key } => {
                 write!(f, "table {table} has no column {column} ({key} is set to that)")
             }
+            Self::MissingDefault { table, column, want } => {
+                write!(f, "table {table}: column {column} has no default, should have {want}")
+            }
             Self::MissingTable { table } => write!(f, "there is no table {table}"),
             Self::NoUniqueKey { table, columns: [first, second] } => {
                 write!(f, "table {table} has no unique index over ({first}, {second})")
             }
+            Self::NotNumbered { table, column } => write!(
+                f,
+                "table {table}: column {column} does not number new rows by itself, so that none can \
+                 be added without it"
+            ),
+            Self::Required { table, column } => write!(
+                f,
+                "table {table}: column {column} is NOT NULL, so that no row can be added without it"
+            ),
             Self::SkippedRow(row) => row.fmt(f),
             Self::Version { table, found: Some(found) } => {
                 write!(f, "table {table} has version {found}, version {TABLE_VERSION} is needed")

@@ -1,7 +1,7 @@
 //! What a database has, and in what that is not what it should have.
 
 use crate::dialect::Dialect;
-use crate::schema::{COLUMNS, TABLE_VERSION, unique_key};
+use crate::schema::{COLUMNS, Kind, TABLE_VERSION, unique_key};
 use crate::site::Site;
 use crate::{Finding, Severity, TableNames};
 use clusterer_node::{Cell, StoreError};
@@ -21,6 +21,10 @@ pub(crate) struct Found {
 pub(crate) struct FoundColumn {
     pub(crate) name: String,
     pub(crate) declared: String,
+    /// Does it take NULL?
+    pub(crate) nullable: bool,
+    /// Does it get a value other than NULL where none is given?
+    pub(crate) filled: bool,
 }
 
 impl Found {
@@ -39,17 +43,28 @@ impl Found {
                     column: name.to_owned(),
                     key: TableNames::key(column),
                 }),
-                Some(found) if !(dialect.accepts)(kind, &found.declared) => {
-                    findings.push(Finding::WrongType {
-                        table: table(),
-                        column: name.to_owned(),
-                        found: found.declared.clone(),
-                        want: (dialect.declared)(kind),
-                    });
+                Some(found) => {
+                    if !(dialect.accepts)(kind, &found.declared) {
+                        findings.push(Finding::WrongType {
+                            table: table(),
+                            column: name.to_owned(),
+                            found: found.declared.clone(),
+                            want: (dialect.declared)(kind),
+                        });
+                    }
+                    findings.extend(found.constraint(names.table(), kind));
                 }
-                Some(_) => {}
             }
         }
+        let is_ours = |found: &FoundColumn| {
+            COLUMNS.iter().any(|(column, _)| dialect.is_called(&found.name, names.column(*column)))
+        };
+        let others = self.columns.iter().filter(|found| !is_ours(found));
+        findings.extend(
+            others
+                .filter(|found| !found.nullable && !found.filled)
+                .map(|found| Finding::Required { table: table(), column: found.name.clone() }),
+        );
         if !self.unique {
             let columns = unique_key(names).map(ToOwned::to_owned);
             findings.push(Finding::NoUniqueKey { table: table(), columns });
@@ -99,6 +114,22 @@ fn first_fatal(findings: Vec<Finding>, site: &Site) -> Result<(), StoreError> {
         _ => site.init_advice(),
     };
     Err(site.schema(&finding.to_string(), &advice))
+}
+
+impl FoundColumn {
+    /// What is wrong with a column of ours beside its type. A default of another value is a choice, and a
+    /// NULL does no harm until it is there, which is another finding.
+    fn constraint(&self, table: &str, kind: Kind) -> Option<Finding> {
+        let (table, column) = (table.to_owned(), self.name.clone());
+        match kind.default() {
+            _ if kind == Kind::Key && !self.filled => Some(Finding::NotNumbered { table, column }),
+            Some(want) if !self.filled => Some(Finding::MissingDefault { table, column, want }),
+            None if kind.is_nullable() && !self.nullable => {
+                Some(Finding::Required { table, column })
+            }
+            _ => None,
+        }
+    }
 }
 
 fn shown(cell: &Cell) -> String {

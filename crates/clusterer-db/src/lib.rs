@@ -75,6 +75,8 @@ mod postgres;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod schema;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod script;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod site;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -86,6 +88,8 @@ mod tables;
 mod text;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod trust;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod upgrade;
 mod url;
 
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
@@ -99,4 +103,8 @@ pub use open::open;
 pub use options::Options;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub use schema::TABLE_VERSION;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use script::schema_script;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use upgrade::{LaterNode, LeftOut, RowChange, Upgrade, UpgradeError, UpgradedRow};
 pub use url::{DbUrl, DbUrlError, Scheme};

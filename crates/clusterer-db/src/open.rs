@@ -1,9 +1,10 @@
 //! From a URL to what works with that kind of database.
 
 use crate::administer::Administer;
+use crate::dialect::Dialect;
 use crate::store::Store;
 use crate::url::Target;
-use crate::{DbUrl, Options};
+use crate::{DbUrl, Options, Scheme};
 use clusterer_node::{NodeStore, StoreError};
 
 /// Opens the database of this URL and checks its tables. Nothing is created or changed.
@@ -39,5 +40,19 @@ pub(crate) fn administer(url: &DbUrl, options: &Options) -> Box<dyn Administer> 
         Target::Postgres(server) => Box::new(crate::postgres::Postgres::new(url, server, options)),
         #[cfg(feature = "sqlite")]
         Target::Sqlite(path) => Box::new(crate::sqlite::Sqlite::new(url, path, options)),
+    }
+}
+
+/// The SQL of this kind of database, if the build has it.
+pub(crate) const fn dialect(scheme: Scheme) -> Option<&'static Dialect> {
+    match scheme {
+        #[cfg(feature = "mysql")]
+        Scheme::Mysql => Some(crate::mysql::DIALECT),
+        #[cfg(feature = "postgres")]
+        Scheme::Postgres => Some(crate::postgres::DIALECT),
+        #[cfg(feature = "sqlite")]
+        Scheme::Sqlite => Some(crate::sqlite::DIALECT),
+        #[cfg(not(all(feature = "mysql", feature = "postgres", feature = "sqlite")))]
+        _ => None,
     }
 }

@@ -25,6 +25,9 @@ pub(crate) enum Kind {
     Time,
 }
 
+/// The version of the table of the later generation, OpenSIPS 3.x and 4.x.
+pub(crate) const LATER_VERSION: i64 = 4;
+
 /// The columns in the order of the table.
 pub(crate) const COLUMNS: [(Column, Kind); 10] = [
     (Column::Id, Kind::Key),
@@ -38,6 +41,42 @@ pub(crate) const COLUMNS: [(Column, Kind); 10] = [
     (Column::Duration, Kind::Number { default: Some(30) }),
     (Column::Description, Kind::Text { nullable: true }),
 ];
+
+/// The columns of the later generation's table, by the names that it looks for. The facts are those of
+/// `db/schema/clusterer.xml` in OpenSIPS, from which its documentation and its scripts are made: version 4,
+/// `no_ping_retries` 3 and `priority` 50 by default, texts of 64 characters, all but the URL may be NULL.
+pub(crate) const LATER_COLUMNS: [(&str, Kind); 10] = [
+    ("id", Kind::Key),
+    ("cluster_id", Kind::Number { default: None }),
+    ("node_id", Kind::Number { default: None }),
+    ("url", Kind::Text { nullable: false }),
+    ("state", Kind::State),
+    ("no_ping_retries", Kind::Number { default: Some(3) }),
+    ("priority", Kind::Number { default: Some(50) }),
+    ("sip_addr", Kind::Text { nullable: true }),
+    ("flags", Kind::Text { nullable: true }),
+    ("description", Kind::Text { nullable: true }),
+];
+
+/// The two columns of that table that together are unique.
+pub(crate) const LATER_UNIQUE_KEY: [&str; 2] = ["cluster_id", "node_id"];
+
+impl Kind {
+    /// What stands in a new row that says nothing about the column.
+    pub(crate) const fn default(self) -> Option<i64> {
+        match self {
+            Self::Key | Self::Text { .. } => None,
+            Self::Number { default } => default,
+            Self::State => Some(1),
+            Self::Time => Some(0),
+        }
+    }
+
+    /// Whether NULL is a value of the column.
+    pub(crate) const fn is_nullable(self) -> bool {
+        matches!(self, Self::Text { nullable: true })
+    }
+}
 
 /// The two columns that together are unique.
 pub(crate) fn unique_key(names: &TableNames) -> [&str; 2] {

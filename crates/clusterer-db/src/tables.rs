@@ -1,12 +1,14 @@
 //! What is done with the tables, whatever database they are in: each a part of one transaction.
 
-use crate::backend::{Session, Value};
+use crate::backend::{Access, Session, Value};
 use crate::dialect::Sql;
 use crate::found::{Found, FoundColumn};
 use crate::names::VERSION_TABLE;
-use crate::schema::{TABLE_VERSION, unique_key};
+use crate::schema::{LATER_VERSION, TABLE_VERSION, unique_key};
+use crate::script::Script;
 use crate::site::Site;
-use crate::{AdminError, Created, Finding, NewNode};
+use crate::upgrade::{LaterNode, plan};
+use crate::{AdminError, Created, Finding, NewNode, Upgrade, UpgradeError};
 use clusterer_node::{
     Cell, Change, Column, DbId, Flushed, NodeKey, RawRow, State, StoreError, UnixTime,
 };
@@ -130,16 +132,50 @@ impl<'a, S: Session> Tables<'a, S> {
         Ok(findings)
     }
 
+    /// What becomes of the rows in a table of the later generation. There must be none of this name.
+    pub(crate) async fn plan_upgrade(&mut self, into: &str) -> Result<Upgrade, UpgradeError> {
+        self.require().await?;
+        if !self.columns(into).await?.is_empty() || self.version_of(into).await?.is_some() {
+            return Err(UpgradeError::Exists { table: into.to_owned() });
+        }
+        let rows = plan(&self.load().await?);
+        let mut script = Script::begin(S::DIALECT);
+        for statement in self.sql.create_later(into) {
+            script.statement(&statement);
+        }
+        script.tables_made();
+        for row in &rows {
+            script.comment(&row.to_string());
+            if let Ok(node) = &row.becomes {
+                script.statement(&self.sql.insert_later_literally(into, &later_values(node)));
+            }
+        }
+        script.statement(&self.sql.insert_version_literally(into, LATER_VERSION));
+        Ok(Upgrade { table: into.to_owned(), rows, script: script.end() })
+    }
+
+    /// Writes that table. Its version comes last: who finds it finds the whole table.
+    pub(crate) async fn upgrade(&mut self, into: &str) -> Result<Upgrade, UpgradeError> {
+        let upgrade = self.plan_upgrade(into).await?;
+        for statement in self.sql.create_later(into) {
+            self.session.execute(&statement, &[]).await?;
+        }
+        if !S::DIALECT.takes_tables_back {
+            // That has ended the transaction: the rest is one again.
+            self.session.begin(Access::Write).await?;
+        }
+        let nodes = upgrade.rows.iter().filter_map(|row| row.becomes.as_ref().ok());
+        let values: Vec<_> = nodes.map(later_values).collect();
+        self.session.execute_each(&self.sql.insert_later(into), &values).await?;
+        let version = [Value::Text(into), Value::Int(LATER_VERSION)];
+        self.session.execute(&self.sql.insert_version(), &version).await?;
+        Ok(upgrade)
+    }
+
     async fn find(&mut self) -> Result<Found, StoreError> {
         let names = self.sql.names;
         let version_table = !self.columns(VERSION_TABLE).await?.is_empty();
-        let version = if version_table {
-            let of_table = [Value::Text(names.table())];
-            let rows = self.session.query(&self.sql.version(), &of_table).await?;
-            rows.into_iter().next().map(|[version]| version)
-        } else {
-            None
-        };
+        let version = if version_table { self.version_of(names.table()).await? } else { None };
         let columns = self.columns(names.table()).await?;
         Ok(Found { version_table, version, columns, unique: self.has_unique_key().await? })
     }
@@ -161,12 +197,19 @@ impl<'a, S: Session> Tables<'a, S> {
         Ok(())
     }
 
+    async fn version_of(&mut self, table: &str) -> Result<Option<Cell>, StoreError> {
+        let rows = self.session.query(&self.sql.version(), &[Value::Text(table)]).await?;
+        Ok(rows.into_iter().next().map(|[version]| version))
+    }
+
     async fn columns(&mut self, table: &str) -> Result<Vec<FoundColumn>, StoreError> {
         let table = S::DIALECT.catalogued(table);
         let rows = self.session.query(S::DIALECT.columns_of, &[Value::Text(&table)]).await?;
-        let column = |[name, declared]: [Cell; 2]| FoundColumn {
+        let column = |[name, declared, nullable, filled]: [Cell; 4]| FoundColumn {
             name: name.to_string(),
             declared: declared.to_string(),
+            nullable: nullable == Cell::Int(1),
+            filled: filled == Cell::Int(1),
         };
         Ok(rows.into_iter().map(column).collect())
     }
@@ -201,4 +244,16 @@ fn values(change: &Change) -> [Value<'static>; 5] {
 
 fn key_values(key: NodeKey) -> [Value<'static>; 2] {
     [Value::Int(key.cluster.get().into()), Value::Int(key.machine.get().into())]
+}
+
+/// The values of `Sql::insert_later`.
+fn later_values(node: &LaterNode) -> [Value<'_>; 6] {
+    [
+        Value::Int(node.key.cluster.get().into()),
+        Value::Int(node.key.machine.get().into()),
+        Value::Text(&node.url),
+        Value::Int(node.enabled.into()),
+        Value::Int(node.no_ping_retries.into()),
+        node.description.as_deref().map_or(Value::Null, Value::Text),
+    ]
 }

@@ -3,7 +3,7 @@
 use crate::dialect::{Case, Dialect};
 use crate::schema::Kind;
 
-pub(super) const DIALECT: &Dialect = &Dialect {
+pub(crate) const DIALECT: &Dialect = &Dialect {
     // A name's in every `sql_mode`.
     quote: '`',
     placeholder: |_| "?".to_owned(),
@@ -14,9 +14,15 @@ pub(super) const DIALECT: &Dialect = &Dialect {
     accepts,
     version: ["CHAR(32)", "INT UNSIGNED"],
     table_options: " ENGINE=InnoDB",
-    finish: |_| None,
+    finish: |_, _| None,
+    takes_tables_back: false,
     hides_tables: true,
-    columns_of: "SELECT column_name, column_type FROM information_schema.columns
+    // A backslash escapes, unless the `sql_mode` says otherwise.
+    literal: |text| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
+    // MariaDB has the word NULL for a default that is NULL.
+    columns_of: "SELECT column_name, column_type, is_nullable = 'YES',
+            COALESCE(column_default <> 'NULL', 0) OR extra LIKE '%auto_increment%'
+        FROM information_schema.columns
         WHERE table_schema = DATABASE() AND table_name = ?
         ORDER BY ordinal_position",
     unique_over: "SELECT COUNT(*) FROM (

@@ -8,3 +8,4 @@ mod session;
 mod tls;
 
 pub(crate) use connect::Mysql;
+pub(crate) use dialect::DIALECT;

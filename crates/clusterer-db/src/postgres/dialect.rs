@@ -1,11 +1,9 @@
 //! The SQL of PostgreSQL. Tables are looked for where its `search_path` finds them.
 
-use crate::TableNames;
 use crate::dialect::{Case, Dialect};
 use crate::schema::Kind;
-use clusterer_node::Column;
 
-pub(super) const DIALECT: &Dialect = &Dialect {
+pub(crate) const DIALECT: &Dialect = &Dialect {
     quote: '"',
     placeholder: |number| format!("${number}"),
     // As if they stood in SQL without quotes, which is how OpenSIPS writes them.
@@ -17,9 +15,13 @@ pub(super) const DIALECT: &Dialect = &Dialect {
     accepts,
     version: ["VARCHAR(32)", "INTEGER"],
     table_options: "",
-    finish: |names| Some(let_ids_cycle(names)),
+    finish: |table, key| Some(let_keys_cycle(table, key)),
+    takes_tables_back: true,
     hides_tables: false,
-    columns_of: "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
+    literal,
+    columns_of: "SELECT attname::text, format_type(atttypid, atttypmod), (NOT attnotnull)::int,
+            (attidentity <> '' OR coalesce(pg_get_expr(adbin, adrelid) !~ '^NULL', false))::int
+        FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
         WHERE attrelid = to_regclass(quote_ident($1)) AND attnum > 0 AND NOT attisdropped
         ORDER BY attnum",
     unique_over: "SELECT count(*) FROM pg_index AS list
@@ -52,11 +54,19 @@ fn accepts(kind: Kind, declaration: &str) -> bool {
 }
 
 /// As OpenSIPS has it: a table that was added to two thousand million times starts over.
-fn let_ids_cycle(names: &TableNames) -> String {
-    let table = DIALECT.quoted(names.table());
-    let id = DIALECT.catalogued(names.column(Column::Id));
+fn let_keys_cycle(table: &str, key: &str) -> String {
     format!(
-        "DO $$ BEGIN EXECUTE 'ALTER SEQUENCE ' || pg_get_serial_sequence('{table}', '{id}') || \
+        "DO $$ BEGIN EXECUTE 'ALTER SEQUENCE ' || pg_get_serial_sequence('\"{table}\"', '{key}') || \
          ' MAXVALUE 2147483647 CYCLE'; END $$"
     )
+}
+
+/// A backslash means itself unless the server was told otherwise; in this form it is always doubled.
+fn literal(text: &str) -> String {
+    let quotes_doubled = text.replace('\'', "''");
+    if text.contains('\\') {
+        format!("E'{}'", quotes_doubled.replace('\\', "\\\\"))
+    } else {
+        format!("'{quotes_doubled}'")
+    }
 }

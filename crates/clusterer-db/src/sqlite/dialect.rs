@@ -3,7 +3,7 @@
 use crate::dialect::{Case, Dialect};
 use crate::schema::Kind;
 
-pub(super) const DIALECT: &Dialect = &Dialect {
+pub(crate) const DIALECT: &Dialect = &Dialect {
     quote: '"',
     placeholder: |number| format!("?{number}"),
     case: Case::Ignored,
@@ -13,9 +13,15 @@ pub(super) const DIALECT: &Dialect = &Dialect {
     accepts,
     version: ["CHAR(32)", "INTEGER"],
     table_options: "",
-    finish: |_| None,
+    finish: |_, _| None,
+    takes_tables_back: true,
     hides_tables: false,
-    columns_of: "SELECT name, type FROM pragma_table_info(?1)",
+    literal: |text| format!("'{}'", text.replace('\'', "''")),
+    // A key that is declared as INTEGER, in this one word, numbers the rows.
+    columns_of: "SELECT name, type, \"notnull\" = 0 AND pk = 0,
+            coalesce(upper(dflt_value) <> 'NULL', 0) OR upper(type) = 'INTEGER' AND pk = 1
+                AND (SELECT count(*) = 1 FROM pragma_table_info(?1) WHERE pk > 0)
+        FROM pragma_table_info(?1)",
     unique_over: "SELECT count(*) FROM pragma_index_list(?1) AS list
         WHERE list.\"unique\" AND NOT list.partial AND (
             SELECT count(*) = 2 AND sum(lower(info.name) IN (lower(?2), lower(?3))) = 2

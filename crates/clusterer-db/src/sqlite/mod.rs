@@ -6,3 +6,4 @@ mod dialect;
 mod session;
 
 pub(crate) use database::Sqlite;
+pub(crate) use dialect::DIALECT;

@@ -194,6 +194,16 @@ impl Scheme {
         Self::Mysql,
     ];
 
+    /// The name with which its URLs begin.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mysql => "mysql",
+            Self::Postgres => "postgres",
+            Self::Sqlite => "sqlite",
+        }
+    }
+
     fn from_name(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "mariadb" | "mysql" => Some(Self::Mysql),

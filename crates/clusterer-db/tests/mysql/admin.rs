@@ -135,6 +135,7 @@ fn check_finds_everything_at_once_the_worst_first() {
             "Warning: table clusterer: column url is declared as blob, should be CHAR(64)",
             "Warning: table clusterer: column no_tries is declared as varchar(10), should be \
              INT(10)",
+            "Warning: table clusterer: column no_tries has no default, should have 0",
             "Warning: table clusterer has no unique index over (cluster_id, machine_id)",
         ]
     );

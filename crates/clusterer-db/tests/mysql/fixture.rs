@@ -87,8 +87,9 @@ impl Fixture {
         fixture.sql(
             "DROP TABLE clusterer;
              CREATE TABLE clusterer (id BIGINT, cluster_id BIGINT, machine_id BIGINT,
-                url TEXT, state BIGINT, last_attempt BIGINT, failed_attempts BIGINT,
-                no_tries BIGINT, duration BIGINT, description TEXT) ENGINE=InnoDB",
+                url TEXT, state BIGINT DEFAULT 1, last_attempt BIGINT DEFAULT 0,
+                failed_attempts BIGINT DEFAULT 3, no_tries BIGINT DEFAULT 0,
+                duration BIGINT DEFAULT 30, description TEXT) ENGINE=InnoDB",
         );
         fixture.insert(std::slice::from_ref(row));
         fixture
@@ -287,7 +288,7 @@ fn literal(cell: &Cell) -> String {
     match cell {
         Cell::Null => "NULL".to_owned(),
         Cell::Int(number) => number.to_string(),
-        Cell::Text(text) => format!("'{}'", text.replace('\'', "''")),
+        Cell::Text(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
         other => panic!("cannot be stored: {other:?}"),
     }
 }

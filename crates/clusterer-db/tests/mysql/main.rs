@@ -13,5 +13,6 @@ mod reaching;
 mod schema;
 mod store;
 mod tls;
+mod upgrade;
 
 conformance::conformance!(fixture::Fixture::with, fixture::server_is_there);

@@ -85,8 +85,9 @@ impl Fixture {
         fixture.sql(
             "DROP TABLE clusterer;
              CREATE TABLE clusterer (id BIGINT, cluster_id BIGINT, machine_id BIGINT,
-                url TEXT, state BIGINT, last_attempt NUMERIC, failed_attempts BIGINT,
-                no_tries BIGINT, duration BIGINT, description TEXT)",
+                url TEXT, state BIGINT DEFAULT 1, last_attempt NUMERIC DEFAULT 0,
+                failed_attempts BIGINT DEFAULT 3, no_tries BIGINT DEFAULT 0,
+                duration BIGINT DEFAULT 30, description TEXT)",
         );
         fixture.insert(std::slice::from_ref(row));
         fixture

@@ -130,6 +130,8 @@ fn a_flush_to_a_column_of_a_wrong_type_says_so() {
     assert!(flush(9).contains("operator does not exist: character varying <> integer"));
     fixture.sql("ALTER TABLE clusterer ALTER state TYPE INTEGER USING state::integer");
     assert!(flush(1_700_000_000).contains("out of range"));
+    fixture
+        .sql("ALTER TABLE clusterer ALTER state SET DEFAULT 1, ALTER last_attempt SET DEFAULT 0");
     let found: Vec<_> =
         fixture.admin().check(NOW).unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(found, [] as [String; 0], "a narrow number is a number");

@@ -201,8 +201,7 @@ fn only_an_index_over_both_ids_of_every_row_keeps_them_unique() {
     let found = |index: &str| {
         fixture.sql(&format!("DROP INDEX IF EXISTS i; CREATE {index}"));
         let found = fixture.admin().check(UnixTime::ZERO).unwrap();
-        assert!(found.iter().all(|finding| matches!(finding, Finding::NoUniqueKey { .. })));
-        found.len()
+        found.iter().filter(|finding| matches!(finding, Finding::NoUniqueKey { .. })).count()
     };
     assert_eq!(found("UNIQUE INDEX i ON clusterer (machine_id, cluster_id)"), 0);
     assert_eq!(found("UNIQUE INDEX i ON clusterer (machine_id, cluster_id) INCLUDE (url)"), 0);

@@ -48,8 +48,9 @@ impl Fixture {
         fixture.sql(
             "DROP TABLE clusterer;
              CREATE TABLE clusterer (id INTEGER, cluster_id INTEGER, machine_id INTEGER,
-                url CHAR(64), state INTEGER, last_attempt BIGINT(64), failed_attempts INTEGER,
-                no_tries INTEGER, duration INTEGER, description CHAR(64))",
+                url CHAR(64), state INTEGER DEFAULT 1, last_attempt BIGINT(64) DEFAULT 0,
+                failed_attempts INTEGER DEFAULT 3, no_tries INTEGER DEFAULT 0,
+                duration INTEGER DEFAULT 30, description CHAR(64))",
         );
         fixture.insert(std::slice::from_ref(row));
         fixture

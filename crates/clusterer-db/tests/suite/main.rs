@@ -10,5 +10,6 @@ mod malformed;
 mod processes;
 mod schema;
 mod store;
+mod upgrade;
 
 conformance::conformance!(fixture::Fixture::with);
