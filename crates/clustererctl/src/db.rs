@@ -1,10 +1,15 @@
 //! `clustererctl db`: the table in which the nodes are provisioned.
 
 mod list;
+mod upgrade;
 
 use crate::failure::Failure;
 use clap::Subcommand;
-use clusterer_db::{Admin, AdminError, DbUrl, Finding, NewNode, Options, Severity, TableNames};
+use clap::builder::PossibleValuesParser;
+use clusterer_db::{
+    Admin, AdminError, DbUrl, Finding, NewNode, Options, Scheme, Severity, TableNames,
+    schema_script,
+};
 use clusterer_node::{ClusterId, MachineId, NodeKey, UnixTime};
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -48,9 +53,14 @@ enum Command {
         database: Database,
     },
     /// Create what is missing: the file, the table of the nodes, the version table
+    ///
+    /// With --to 4: the table that OpenSIPS 3.x and 4.x read, from the rows of this one. Prints the
+    /// statements, and what becomes of each row; only --write changes anything.
     Init {
         #[command(flatten)]
         database: Database,
+        #[command(flatten)]
+        upgrade: upgrade::Args,
     },
     /// Print every row as it stands there
     List {
@@ -67,6 +77,14 @@ enum Command {
         #[command(flatten)]
         key: Key,
     },
+    /// Print what init does as SQL, for the database's own client
+    Schema {
+        /// The kind of database
+        #[arg(value_name = "SCHEME", value_parser = schemes())]
+        scheme: String,
+        #[command(flatten)]
+        names: Names,
+    },
 }
 
 #[derive(clap::Args)]
@@ -76,6 +94,12 @@ struct Database {
     // Not parsed by clap, which would print it, and its password, when it is wrong.
     #[arg(long, value_name = "URL")]
     db_url: String,
+    #[command(flatten)]
+    names: Names,
+}
+
+#[derive(clap::Args)]
+struct Names {
     /// The name of the table, if it is not clusterer
     #[arg(long, value_name = "NAME")]
     db_table: Option<String>,
@@ -107,9 +131,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             add(database, key.node(), &node)
         }
         Command::Check { database } => check(database),
-        Command::Init { database } => init(database),
+        Command::Init { database, upgrade } if upgrade.is_wanted() => {
+            let (url, admin) = database.open()?;
+            upgrade::run(&url, &admin, upgrade)
+        }
+        Command::Init { database, .. } => init(database),
         Command::List { database, json } => list::run(&database.open()?.1, *json),
         Command::Remove { database, key } => remove(database, key.node()),
+        Command::Schema { scheme, names } => schema(scheme, names),
     }
 }
 
@@ -148,6 +177,35 @@ fn remove(database: &Database, key: NodeKey) -> anyhow::Result<ExitCode> {
     say(format_args!("removed {key}"))
 }
 
+fn schema(scheme: &str, names: &Names) -> anyhow::Result<ExitCode> {
+    let known = Scheme::SUPPORTED.iter().find(|known| known.name() == scheme);
+    let known = known.ok_or_else(|| Failure::usage(format!("no support for {scheme}")))?;
+    let script = schema_script(*known, &names.checked()?)?;
+    write!(io::stdout(), "{}{script}", schema_introduction(*known))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn schema_introduction(scheme: Scheme) -> String {
+    let (client, note) = match scheme {
+        Scheme::Mysql => ("mysql DATABASE < mysql.sql", "it stops at the first error"),
+        Scheme::Postgres => {
+            ("psql -v ON_ERROR_STOP=1 -d DATABASE -f postgres.sql", "all of it or nothing")
+        }
+        Scheme::Sqlite => (
+            "sqlite3 -bail FILE < sqlite.sql",
+            "all of it or nothing; `db init` also turns on the write-ahead log of a new file",
+        ),
+        _ => ("the database's own client", "it stops at the first error"),
+    };
+    format!(
+        "-- The tables of OpenSIPS 2.2 in which clusterer's nodes are provisioned, for {scheme}.\n\
+         -- Printed by `clustererctl db schema {}`; `clustererctl db init` makes the same.\n\
+         --   {client}\n\
+         -- ({note})\n",
+        scheme.name()
+    )
+}
+
 impl Database {
     /// Connects nowhere yet.
     fn open(&self) -> anyhow::Result<(DbUrl, Admin)> {
@@ -155,11 +213,16 @@ impl Database {
             .db_url
             .parse::<DbUrl>()
             .map_err(|error| Failure::usage(format!("--db-url: {error}")))?;
+        let admin = Admin::new(&url, &Options::default().names(self.names.checked()?));
+        Ok((url, admin))
+    }
+}
+
+impl Names {
+    fn checked(&self) -> anyhow::Result<TableNames> {
         let table = self.db_table.iter().map(|name| (TableNames::TABLE_KEY, name.as_str()));
         let columns = self.column.iter().map(|(key, name)| (key.as_str(), name.as_str()));
-        let names = TableNames::new(table.chain(columns)).map_err(Failure::usage)?;
-        let admin = Admin::new(&url, &Options::default().names(names));
-        Ok((url, admin))
+        TableNames::new(table.chain(columns)).map_err(Failure::usage)
     }
 }
 
@@ -167,6 +230,10 @@ impl Key {
     const fn node(&self) -> NodeKey {
         NodeKey { cluster: self.cluster_id, machine: self.machine_id }
     }
+}
+
+fn schemes() -> PossibleValuesParser {
+    PossibleValuesParser::new(Scheme::SUPPORTED.iter().map(|scheme| scheme.name()))
 }
 
 fn column(setting: &str) -> Result<(String, String), String> {

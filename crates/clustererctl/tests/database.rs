@@ -296,8 +296,8 @@ fn names_that_cannot_be_used() {
 /// A table of which OpenSIPS could not say more than that it is one.
 const LAX: &str = "DROP TABLE clusterer;
     CREATE TABLE clusterer (id INTEGER, cluster_id INTEGER, machine_id INTEGER, url CHAR(64),
-        state INTEGER, last_attempt BIGINT(64), failed_attempts INTEGER, no_tries INTEGER,
-        duration INTEGER, description CHAR(64));";
+        state INTEGER DEFAULT 1, last_attempt BIGINT(64) DEFAULT 0, failed_attempts INTEGER DEFAULT 3,
+        no_tries INTEGER DEFAULT 0, duration INTEGER DEFAULT 30, description CHAR(64));";
 
 #[test]
 fn check_tells_each_finding_with_its_severity() {
@@ -305,6 +305,7 @@ fn check_tells_each_finding_with_its_severity() {
     site.sql(LAX);
     site.sql("INSERT INTO clusterer VALUES (1, 1, 2, 'bin:192.168.0.6', 1, 0, 3, 0, 30, NULL)");
     let warning = expect![[r#"
+        warning: table clusterer: column id does not number new rows by itself, so that none can be added without it
         warning: table clusterer has no unique index over (cluster_id, machine_id)
     "#]];
     warning.assert_eq(&site.done("check", &[]));
@@ -318,6 +319,7 @@ fn check_tells_each_finding_with_its_severity() {
     let (code, out, err) = site.run("check", &[]);
     assert_eq!((code, err.as_str()), (1, ""));
     expect![[r#"
+        warning: table clusterer: column id does not number new rows by itself, so that none can be added without it
         warning: table clusterer has no unique index over (cluster_id, machine_id)
         error: row 2: column state is 7, must be 0, 1 or 2
         warning: row 3: last_attempt -9 is no time of the past: taken as 0
