@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clusterer_tests::program;
+use clusterer_tests::servers::{Access, Kind};
 use std::process::{Command, Output};
 
 fn demo(more: &[&str]) -> Result<Output> {
@@ -10,7 +11,25 @@ fn demo(more: &[&str]) -> Result<Output> {
 
 #[test]
 fn every_step_is_observed() -> Result<()> {
-    let output = demo(&[])?;
+    observes_every_step(&[])
+}
+
+#[test]
+fn every_step_is_observed_with_postgresql() -> Result<()> {
+    observes_every_step_on(Kind::Postgres, "postgres")
+}
+
+/// The demo starts a server of its own: the tests' only tells whether that can be done here.
+fn observes_every_step_on(kind: Kind, name: &str) -> Result<()> {
+    let test = format!("demo::every_step_is_observed_with_{}", kind.to_string().to_lowercase());
+    if Access::for_test(&test, kind)?.is_none() {
+        return Ok(());
+    }
+    observes_every_step(&["--db", name])
+}
+
+fn observes_every_step(more: &[&str]) -> Result<()> {
+    let output = demo(more)?;
     let text = String::from_utf8(output.stdout)?;
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     for step in ["start", "replicate", "list", "kill", "restart", "clean up"] {

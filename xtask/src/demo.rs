@@ -1,8 +1,10 @@
 //! `cargo xtask demo`: three nodes on loopback, one of which is killed and comes back. Every step is
 //! observed over the management interface of the separate processes, or the demo fails.
 
+use crate::servers::{self, Purpose};
 use crate::shell::{cargo, run as run_command};
 use anyhow::{Context as _, Result, anyhow, ensure};
+use clusterer_tests::servers::{Kind, Server};
 use clusterer_tests::{Daemon, Lab, NodeRow, free_address, program, wait_showing};
 use std::fmt;
 use std::net::SocketAddr;
@@ -65,12 +67,38 @@ impl FromStr for Step {
     }
 }
 
+/// Where the nodes are provisioned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Store {
+    Sqlite,
+    Server(Kind),
+}
+
+impl Store {
+    /// By the schemes of their URLs.
+    const ALL: [(&str, Self); 2] =
+        [("sqlite", Self::Sqlite), ("postgres", Self::Server(Kind::Postgres))];
+}
+
+impl FromStr for Store {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|(name, _)| *name == text);
+        found.map(|(_, store)| store).with_context(|| {
+            let names = Self::ALL.map(|(name, _)| name).join(", ");
+            format!("there is no database {text:?}; the databases are {names}")
+        })
+    }
+}
+
 /// What was asked for on the command line.
 pub(crate) struct Options {
     /// Make this step fail.
     pub(crate) broken: Option<Step>,
     /// The programs are built already.
     pub(crate) built: bool,
+    pub(crate) db: Store,
     /// Keep the cluster up until Ctrl-C.
     pub(crate) stay: bool,
 }
@@ -83,7 +111,8 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         let mut build = cargo(root, "build --package clustererd --package clustererctl");
         run_command(&mut build)?;
     }
-    let mut nodes = demo.start().context("step start was not observed")?;
+    let server = demo.server(options.db)?;
+    let mut nodes = demo.start(server).context("step start was not observed")?;
     let steps: [(Step, Show); 4] = [
         (Step::Replicate, Demo::replicate),
         (Step::List, Demo::list),
@@ -113,20 +142,38 @@ struct Demo {
     interrupted: Arc<AtomicBool>,
 }
 
-/// Three nodes. The daemons end before the lab's directory goes.
+/// Three nodes. The daemons end before the lab's directory goes, and the server last.
 struct Nodes {
     daemons: [Daemon; 3],
     lab: Lab,
+    _server: Option<Server>,
 }
 
+const DEMO: Purpose =
+    Purpose { name: "the nodes of this demo", without: "cargo xtask demo --db sqlite" };
+
 impl Demo {
-    fn start(&self) -> Result<Nodes> {
-        let lab = Lab::new()?;
+    fn server(&self, store: Store) -> Result<Option<Server>> {
+        let Store::Server(kind) = store else { return Ok(None) };
+        servers::ensure_installed(&[kind], DEMO)?;
+        let server = Server::start(kind)?;
+        self.say("server", &format!("{} of the demo's own, {:?}", kind, server.access()));
+        Ok(Some(server))
+    }
+
+    fn start(&self, server: Option<Server>) -> Result<Nodes> {
+        let lab = match &server {
+            Some(server) => Lab::on(server.create_database()?)?,
+            None => Lab::new()?,
+        };
         let mut addresses = [free_address()?, free_address()?, free_address()?];
         for (machine, address) in (1..).zip(addresses) {
             lab.add(&NodeRow { duration: 3, ..NodeRow::new(1, machine, address) })?;
         }
-        self.say("database", &format!("cluster 1 with machines 1 to 3 in {}", lab.db_url()));
+        // Which shows the URL without the password.
+        let checked = lab.ctl_ok(&["db", "check", "--db-url", &lab.db_url()])?;
+        let shown = checked.trim_end().trim_end_matches(": ok");
+        self.say("database", &format!("cluster 1 with machines 1 to 3 in {shown}"));
         if self.broken == Some(Step::Start) {
             // The third node is to listen where the second does.
             let [_, second, third] = &mut addresses;
@@ -150,7 +197,7 @@ impl Demo {
             }
         }
         self.say("start", "every node sees the others up");
-        Ok(Nodes { daemons, lab })
+        Ok(Nodes { daemons, lab, _server: server })
     }
 
     fn replicate(&self, nodes: &mut Nodes) -> Result<()> {
@@ -317,6 +364,15 @@ fn catch_interrupt() -> Result<Arc<AtomicBool>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_is_named_by_the_scheme_of_its_urls() {
+        for (name, store) in Store::ALL {
+            assert_eq!(name.parse::<Store>().unwrap(), store);
+        }
+        let error = "oracle".parse::<Store>().unwrap_err().to_string();
+        assert_eq!(error, "there is no database \"oracle\"; the databases are sqlite, postgres");
+    }
 
     #[test]
     fn a_step_is_named_as_it_is_printed() {

@@ -38,6 +38,9 @@ enum Chore {
         /// Do not build the programs first
         #[arg(long)]
         built: bool,
+        /// Where the nodes are provisioned: sqlite, or postgres on a server of the demo's own
+        #[arg(long, value_name = "DATABASE", default_value = "sqlite")]
+        db: demo::Store,
         /// Keep the cluster up until Ctrl-C, and say where to look
         #[arg(long)]
         stay: bool,
@@ -81,8 +84,8 @@ fn main() -> ExitCode {
     let root = shell::repository();
     let done = match Cli::parse().chore {
         Chore::Ci => ci::run(&root),
-        Chore::Demo { broken, built, stay } => {
-            demo::run(&root, &demo::Options { broken, built, stay })
+        Chore::Demo { broken, built, db, stay } => {
+            demo::run(&root, &demo::Options { broken, built, db, stay })
         }
         Chore::Embed => embed::run(&root),
         Chore::Servers => servers::stay(),

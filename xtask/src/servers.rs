@@ -62,9 +62,23 @@ impl Servers {
     }
 }
 
-/// Sees to it that the programs of all servers are there: installs what is missing if it may.
-pub(crate) fn ensure_installed() -> Result<()> {
-    let missing: Vec<_> = Kind::ALL.into_iter().filter(|kind| kind.version().is_err()).collect();
+/// Who needs servers, and how one does without.
+#[derive(Clone, Copy)]
+pub(crate) struct Purpose {
+    pub(crate) name: &'static str,
+    pub(crate) without: &'static str,
+}
+
+/// The tests, which need all of them.
+pub(crate) const TESTS: Purpose = Purpose {
+    name: "the tests",
+    without: "cargo xtask test --no-servers, which skips their tests",
+};
+
+/// Sees to it that the programs of these servers are there: installs what is missing if it may.
+pub(crate) fn ensure_installed(kinds: &[Kind], purpose: Purpose) -> Result<()> {
+    let Purpose { name, without } = purpose;
+    let missing: Vec<_> = kinds.iter().copied().filter(|kind| kind.version().is_err()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -73,13 +87,13 @@ pub(crate) fn ensure_installed() -> Result<()> {
     let packages_line = packages.join(" ");
     let advice = format!(
         "On Debian: sudo apt-get install -y {packages_line}\n\
-         Without them: cargo xtask test --no-servers, which skips their tests"
+         Without: {without}"
     );
     if !may_install()? {
-        bail!("the tests need {names}, which this machine does not have. {advice}");
+        bail!("{name} need {names}, which this machine does not have. {advice}");
     }
 
-    println!("servers: the tests need {names}: installing {packages_line}");
+    println!("servers: {name} need {names}: installing {packages_line}");
     let started = Instant::now();
     let mut install = Command::new("sh");
     install.args(["-e", "-c", INSTALL, "install", NO_CLUSTER]).args(&packages);
@@ -94,7 +108,7 @@ pub(crate) fn ensure_installed() -> Result<()> {
 
 /// Keeps them up until Ctrl-C or the end of the input.
 pub(crate) fn stay() -> Result<()> {
-    ensure_installed()?;
+    ensure_installed(&Kind::ALL, TESTS)?;
     let servers = Servers::start()?;
     println!("servers: they run until Ctrl-C or the end of the input; for tests in another shell:");
     for (variable, url) in servers.variables() {

@@ -3,6 +3,7 @@
 use std::{fs, path::Path, process, time::Instant};
 
 use anyhow::{Context as _, Result, bail};
+use clusterer_tests::servers::Kind;
 
 use crate::{
     servers::{self, Servers},
@@ -25,7 +26,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         println!("test: NO DATABASE SERVERS (--no-servers): the tests that need one are skipped");
     } else {
         // First, because it may stop here.
-        servers::ensure_installed()?;
+        servers::ensure_installed(&Kind::ALL, servers::TESTS)?;
     }
 
     println!("test: building the programs, the end-to-end tests start them");
