@@ -24,3 +24,4 @@ mod replay;
 mod servers;
 mod shared;
 mod start;
+mod tables;
