@@ -1,7 +1,7 @@
 //! Administration: what `clustererctl db …` does.
 
 use crate::administer::Administer;
-use crate::schema::TEXT_WIDTH;
+use crate::schema::{TEXT_WIDTH, VERSIONED_WIDTH};
 use crate::{DbUrl, Finding, Options, TableNames, Upgrade, UpgradeError};
 use clusterer_node::{Cell, Column, DbId, NodeKey, RawRow, Row, RowError, StoreError, UnixTime};
 use std::fmt;
@@ -173,7 +173,8 @@ impl Admin {
 
     fn check_target(&self, into: &str) -> Result<(), UpgradeError> {
         let is_name = TableNames::new([(TableNames::TABLE_KEY, into)]).is_ok();
-        if is_name && !into.eq_ignore_ascii_case(&self.table) {
+        let fits = into.len() <= VERSIONED_WIDTH;
+        if is_name && fits && !into.eq_ignore_ascii_case(&self.table) {
             return Ok(());
         }
         Err(UpgradeError::Name { name: into.to_owned() })

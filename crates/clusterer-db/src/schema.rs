@@ -10,6 +10,9 @@ pub const TABLE_VERSION: i64 = 1;
 /// How many characters a URL or a description may have: the width of both columns.
 pub(crate) const TEXT_WIDTH: usize = 64;
 
+/// How many characters of a table's name the `version` table takes.
+pub(crate) const VERSIONED_WIDTH: usize = 32;
+
 /// What a column holds, whatever a database calls that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

@@ -1,7 +1,7 @@
 //! From a table of version 1 to one that the later generation, OpenSIPS 3.x and 4.x, reads: what becomes
 //! of each row.
 
-use crate::schema::TEXT_WIDTH;
+use crate::schema::{TEXT_WIDTH, VERSIONED_WIDTH};
 use clusterer_node::{
     Cell, ClusterId, Column, NodeKey, Protocol, RawRow, Row, Skip, State, StoreError, UnixTime,
 };
@@ -97,8 +97,8 @@ pub enum UpgradeError {
     },
     /// The new table's name is none that can be used.
     #[error(
-        "{name:?} cannot be the table to write (want letters, digits and underscores, no digit first, \
-             and another table than the one to read)"
+        "{name:?} cannot be the table to write (want at most {VERSIONED_WIDTH} letters, digits and \
+         underscores, no digit first, and another table than the one to read)"
     )]
     Name {
         /// What was asked for.

@@ -119,7 +119,9 @@ fn half_a_table_is_never_there() {
 #[test]
 fn a_name_that_cannot_be_used_is_refused() {
     let fixture = Fixture::with(&rows());
-    for name in ["", "a b", "clusterer", "CLUSTERER", "version", "x; --"] {
+    let [fits, too_long] = [32, 33].map(|length| "x".repeat(length));
+    fixture.admin().upgrade(&fits).unwrap();
+    for name in ["", "a b", "clusterer", "CLUSTERER", "version", "x; --", &too_long] {
         let error = fixture.admin().plan_upgrade(name).unwrap_err();
         assert_eq!(error, UpgradeError::Name { name: name.into() });
         assert_eq!(fixture.admin().upgrade(name).unwrap_err(), error);
