@@ -1,5 +1,5 @@
 -- The tables of OpenSIPS 2.2 in which clusterer's nodes are provisioned, for PostgreSQL.
--- Printed by `clustererctl db schema postgres`; `clustererctl db init` makes the same.
+-- Printed by `clustererctl db schema postgres`. `clustererctl db init` makes the same.
 --   psql -v ON_ERROR_STOP=1 -d DATABASE -f postgres.sql
 -- (all of it or nothing)
 BEGIN;

@@ -1,7 +1,7 @@
 -- The tables of OpenSIPS 2.2 in which clusterer's nodes are provisioned, for SQLite.
--- Printed by `clustererctl db schema sqlite`; `clustererctl db init` makes the same.
+-- Printed by `clustererctl db schema sqlite`. `clustererctl db init` makes the same.
 --   sqlite3 -bail FILE < sqlite.sql
--- (all of it or nothing; `db init` also turns on the write-ahead log of a new file)
+-- (all of it or nothing, while `db init` also turns on the write-ahead log of a new file)
 BEGIN;
 CREATE TABLE IF NOT EXISTS "version" (
     table_name CHAR(32) NOT NULL,

@@ -19,6 +19,11 @@ fn every_step_is_observed_with_postgresql() -> Result<()> {
     observes_every_step_on(Kind::Postgres, "postgres")
 }
 
+#[test]
+fn every_step_is_observed_with_mariadb() -> Result<()> {
+    observes_every_step_on(Kind::MariaDb, "mysql")
+}
+
 /// The demo starts a server of its own: the tests' only tells whether that can be done here.
 fn observes_every_step_on(kind: Kind, name: &str) -> Result<()> {
     let test = format!("demo::every_step_is_observed_with_{}", kind.to_string().to_lowercase());

@@ -76,8 +76,11 @@ pub(crate) enum Store {
 
 impl Store {
     /// By the schemes of their URLs.
-    const ALL: [(&str, Self); 2] =
-        [("sqlite", Self::Sqlite), ("postgres", Self::Server(Kind::Postgres))];
+    const ALL: [(&str, Self); 3] = [
+        ("sqlite", Self::Sqlite),
+        ("postgres", Self::Server(Kind::Postgres)),
+        ("mysql", Self::Server(Kind::MariaDb)),
+    ];
 }
 
 impl FromStr for Store {
@@ -371,7 +374,10 @@ mod tests {
             assert_eq!(name.parse::<Store>().unwrap(), store);
         }
         let error = "oracle".parse::<Store>().unwrap_err().to_string();
-        assert_eq!(error, "there is no database \"oracle\"; the databases are sqlite, postgres");
+        assert_eq!(
+            error,
+            "there is no database \"oracle\"; the databases are sqlite, postgres, mysql"
+        );
     }
 
     #[test]

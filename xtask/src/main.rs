@@ -38,7 +38,7 @@ enum Chore {
         /// Do not build the programs first
         #[arg(long)]
         built: bool,
-        /// Where the nodes are provisioned: sqlite, or postgres on a server of the demo's own
+        /// Where the nodes are provisioned: sqlite, or on a server of the demo's own: postgres, mysql
         #[arg(long, value_name = "DATABASE", default_value = "sqlite")]
         db: demo::Store,
         /// Keep the cluster up until Ctrl-C, and say where to look

@@ -193,13 +193,13 @@ fn schema_introduction(scheme: Scheme) -> String {
         }
         Scheme::Sqlite => (
             "sqlite3 -bail FILE < sqlite.sql",
-            "all of it or nothing; `db init` also turns on the write-ahead log of a new file",
+            "all of it or nothing, while `db init` also turns on the write-ahead log of a new file",
         ),
         _ => ("the database's own client", "it stops at the first error"),
     };
     format!(
         "-- The tables of OpenSIPS 2.2 in which clusterer's nodes are provisioned, for {scheme}.\n\
-         -- Printed by `clustererctl db schema {}`; `clustererctl db init` makes the same.\n\
+         -- Printed by `clustererctl db schema {}`. `clustererctl db init` makes the same.\n\
          --   {client}\n\
          -- ({note})\n",
         scheme.name()

@@ -29,6 +29,7 @@ fn url(path: &Path) -> String {
 #[test]
 fn the_scripts_in_deploy_are_current() {
     let check = |scheme: &str, file: ExpectFile| file.assert_eq(&done(&["schema", scheme]));
+    check("mysql", expect_file!["../../../deploy/sql/mysql.sql"]);
     check("postgres", expect_file!["../../../deploy/sql/postgres.sql"]);
     check("sqlite", expect_file!["../../../deploy/sql/sqlite.sql"]);
 }
@@ -82,7 +83,7 @@ fn a_script_changes_nothing_where_the_table_is() {
 fn a_database_that_nobody_knows_has_no_script() {
     let (code, out, err) = db(&["schema", "oracle"]);
     assert_eq!((code, out.as_str()), (2, ""));
-    assert!(err.contains("possible values: sqlite, postgres"), "{err}");
+    assert!(err.contains("possible values: sqlite, postgres, mysql"), "{err}");
 }
 
 /// A file with three nodes, of which two can be taken over.
