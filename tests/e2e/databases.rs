@@ -6,14 +6,16 @@ use clusterer_tests::servers::{Access, Kind};
 use rusqlite::types::ValueRef;
 
 /// The servers that the programs work with.
-pub(crate) const KINDS: [Kind; 1] = [Kind::Postgres];
+pub(crate) const KINDS: [Kind; 2] = Kind::ALL;
 
 /// An empty lab on SQLite, and one on each server that there is; a skip for each of the others.
 pub(crate) fn labs(test: &str) -> Result<Vec<Lab>> {
     let mut labs = vec![Lab::new()?];
     for kind in KINDS {
         if let Some(access) = Access::for_test(test, kind)? {
-            labs.push(Lab::on(access.create_database()?)?);
+            let lab = Lab::on(access.create_database()?)?;
+            lab.ctl_ok(&["db", "init", "--notify", "--db-url", &lab.db_url()])?;
+            labs.push(lab);
         }
     }
     Ok(labs)
@@ -47,9 +49,4 @@ fn sqlite(lab: &Lab, statement: &str) -> Result<Vec<String>> {
 /// The state that the table holds of a machine.
 pub(crate) fn stored_state(lab: &Lab, machine: i32) -> Result<String> {
     Ok(sql(lab, &format!("SELECT state FROM clusterer WHERE machine_id = {machine};"))?.concat())
-}
-
-/// Whether nodes are told of changes to it, and need not be told to reload.
-pub(crate) fn tells_of_changes(lab: &Lab) -> bool {
-    lab.database().is_none()
 }

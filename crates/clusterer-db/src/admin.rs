@@ -62,6 +62,8 @@ pub struct Created {
     pub version_table: bool,
     /// The row in it for the table of the nodes.
     pub version_row: bool,
+    /// The triggers that tell nodes of changes.
+    pub triggers: bool,
 }
 
 /// Why an administration command did nothing.
@@ -112,6 +114,19 @@ impl Admin {
     /// there is a table of another version, or one that lacks a column.
     pub fn init(&self) -> Result<Created, StoreError> {
         self.backend.init()
+    }
+
+    /// The same, and lets PostgreSQL tell nodes that wait for it when somebody changes the table: a function
+    /// `clusterer_notify` and two triggers notify a channel of the table's name. What nodes write back
+    /// notifies nobody. Other databases need nothing of the kind, and get nothing.
+    ///
+    /// Nothing removes the triggers again but the table's end, or `DROP TRIGGER`. They name columns: after
+    /// one of those is dropped and made anew, drop them, too.
+    ///
+    /// # Errors
+    /// As [`Admin::init`]; the user must own the table.
+    pub fn init_notify(&self) -> Result<Created, StoreError> {
+        self.backend.init_notify()
     }
 
     /// Adds a node and returns the key that its row got.
@@ -229,6 +244,7 @@ impl fmt::Display for Created {
             (self.table, "the table of the nodes"),
             (self.version_table, "the version table"),
             (self.version_row, "the version of the table"),
+            (self.triggers, "the triggers that tell of changes"),
         ];
         let mut created = parts.iter().filter(|(created, _)| *created).map(|(_, name)| name);
         match created.next() {

@@ -11,6 +11,7 @@ use std::thread;
 /// The promises are those of [`Admin`](crate::Admin)'s methods.
 pub(crate) trait Administer: fmt::Debug + Send + Sync {
     fn init(&self) -> Result<Created, StoreError>;
+    fn init_notify(&self) -> Result<Created, StoreError>;
     /// `node` has been checked, `key` is its.
     fn add(&self, node: &NewNode, key: NodeKey) -> Result<DbId, AdminError>;
     fn remove(&self, key: NodeKey) -> Result<(), AdminError>;
@@ -25,6 +26,10 @@ pub(crate) trait Administer: fmt::Debug + Send + Sync {
 impl<B: Backend> Administer for B {
     fn init(&self) -> Result<Created, StoreError> {
         run(self, Missing::Create, Access::Administer, async |tables| tables.create().await)
+    }
+
+    fn init_notify(&self) -> Result<Created, StoreError> {
+        run(self, Missing::Create, Access::Administer, async |tables| tables.create_telling().await)
     }
 
     fn add(&self, node: &NewNode, key: NodeKey) -> Result<DbId, AdminError> {

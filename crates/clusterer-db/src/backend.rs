@@ -53,10 +53,29 @@ pub(crate) trait Session {
         values: &[[Value<'_>; N]],
     ) -> Result<Vec<u64>, StoreError>;
 
-    /// A number that is another once somebody else has changed the tables, by whatever connection but this
-    /// one. Cheap. `None`, as by default, where that cannot be told.
-    async fn mark(&mut self) -> Result<Option<i64>, StoreError> {
-        Ok(None)
+    /// Remembers what the tables hold: called in the transaction in which they are loaded.
+    async fn remember(&mut self) -> Result<(), StoreError>;
+
+    /// Gets ready to be told of changes, where the database can tell: called when there is somebody who
+    /// waits for them.
+    async fn attend(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Whether somebody else may have changed the tables since [`Session::remember`], or that cannot be
+    /// told. Cheap. Called in a transaction of its own.
+    async fn is_changed(&mut self) -> Result<bool, StoreError>;
+
+    /// Returns when the database says of itself that [`Session::is_changed`] has an answer. For ever, as by
+    /// default, where it does not say. May be dropped at any time.
+    async fn told(&mut self) {
+        std::future::pending().await
+    }
+
+    /// Lets the database tell of changes from now on, if it is one that can; whether there was anything to
+    /// be done. Called in a transaction.
+    async fn tell(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     /// Says goodbye, where that is usual. Never takes long.

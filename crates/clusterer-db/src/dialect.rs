@@ -134,6 +134,18 @@ impl Sql<'_> {
         )
     }
 
+    /// A text that is another once a row is there or gone, or holds something else in a column that nodes
+    /// leave alone; of their state counts whether it is 0. Whatever else they write back makes no difference.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
+    pub(crate) fn checksum(&self, of_rows: fn(&[String]) -> String) -> String {
+        let columns = Column::ALL.into_iter().filter_map(|column| match column {
+            Column::LastAttempt | Column::NoTries => None,
+            Column::State => Some(format!("({} = 0)", self.column(column))),
+            _ => Some(self.column(column)),
+        });
+        format!("SELECT {} FROM {}", of_rows(&columns.collect::<Vec<_>>()), self.table())
+    }
+
     /// The id of a node. Values: its cluster, its machine.
     pub(crate) fn id_of(&self) -> String {
         format!("SELECT {} FROM {}", self.column(Column::Id), self.where_key())
@@ -276,11 +288,11 @@ impl Sql<'_> {
         )
     }
 
-    fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         self.dialect.quoted(self.names.table())
     }
 
-    fn column(&self, column: Column) -> String {
+    pub(crate) fn column(&self, column: Column) -> String {
         self.dialect.quoted(self.names.column(column))
     }
 }

@@ -46,7 +46,7 @@ impl Store {
         let site = backend.site().clone();
         let started = runtime().and_then(|runtime| {
             thread::Builder::new().name(THREAD.to_owned()).spawn(move || {
-                let worker = Worker { backend, connected: None, watched: None };
+                let worker = Worker { backend, session: None, watched: None };
                 runtime.block_on(worker.run(opened, inbox));
                 // Looking up a host's name may hang, and nobody waits for it any more.
                 runtime.shutdown_background();
@@ -98,14 +98,8 @@ pub(crate) fn runtime() -> io::Result<Runtime> {
 /// What the thread owns.
 struct Worker<B: Backend> {
     backend: B,
-    connected: Option<Connected<B::Session>>,
+    session: Option<B::Session>,
     watched: Option<Watched>,
-}
-
-struct Connected<S> {
-    session: S,
-    /// The mark of the tables before they were last loaded over this connection.
-    loaded_at: Option<i64>,
 }
 
 /// Somebody who waits for a change.
@@ -125,18 +119,17 @@ impl<B: Backend> Worker<B> {
             return;
         }
         loop {
-            let received = match &self.watched {
-                Some(watched) => timeout_at(watched.next, inbox.recv()).await,
-                None => Ok(inbox.recv().await),
-            };
-            match received {
-                Ok(Some(request)) => self.obey(request).await,
-                Ok(None) => break,
-                Err(_) => self.look().await,
+            let due = due(self.watched.as_ref(), self.session.as_mut());
+            tokio::select! {
+                request = inbox.recv() => match request {
+                    Some(request) => self.obey(request).await,
+                    None => break,
+                },
+                () = due => self.look().await,
             }
         }
-        if let Some(connected) = self.connected {
-            connected.session.close().await;
+        if let Some(session) = self.session {
+            session.close().await;
         }
     }
 
@@ -150,14 +143,18 @@ impl<B: Backend> Worker<B> {
                 let _ = reply.send(self.load().await);
             }
             Request::Watch(every, reply) => {
-                self.watched = Some(Watched { every, next: Instant::now() + every, reply });
+                self.watched = Some(Watched { every, next: Instant::now(), reply });
             }
             Request::Flush(..) | Request::Load(_) => {}
         }
     }
 
     async fn load(&mut self) -> Result<Vec<RawRow>, StoreError> {
-        self.call(Access::Read, async |tables| tables.load().await).await
+        self.call(Access::Read, async |tables| {
+            tables.remember().await?;
+            tables.load().await
+        })
+        .await
     }
 
     async fn flush(
@@ -198,17 +195,20 @@ impl<B: Backend> Worker<B> {
     }
 
     async fn is_changed(&mut self) -> Result<bool, StoreError> {
-        let connected = self.connected.take();
+        let session = self.session.take();
         let looked = async {
             // What has changed since the connection was lost, only a load can tell.
-            let Some(mut connected) = usable(connected).await else { return Ok(None) };
-            let mark = connected.session.mark().await?;
-            Ok::<_, StoreError>(Some((mark != connected.loaded_at, connected)))
+            let Some(mut session) = usable(session).await else { return Ok(None) };
+            session.attend().await?;
+            let looked = transaction(session, Access::Read, async |session| {
+                Ok::<_, StoreError>(session.is_changed().await?)
+            });
+            looked.await.map(Some)
         };
-        let Some((changed, connected)) = self.backend.bounded(looked).await? else {
+        let Some((session, changed)) = self.backend.bounded(looked).await? else {
             return Ok(true);
         };
-        self.connected = Some(connected);
+        self.session = Some(session);
         Ok(changed)
     }
 
@@ -220,34 +220,39 @@ impl<B: Backend> Worker<B> {
         work: impl AsyncFnOnce(&mut Tables<'_, B::Session>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let backend = &self.backend;
-        let connected = self.connected.take();
+        let session = self.session.take();
         let call = async {
-            let mut connected = match usable(connected).await {
-                Some(connected) => connected,
-                None => {
-                    let session = backend.connect(Missing::Refuse).await?;
-                    Connected { session, loaded_at: None }
-                }
+            let session = match usable(session).await {
+                Some(session) => session,
+                None => backend.connect(Missing::Refuse).await?,
             };
-            if access == Access::Read {
-                // Before it begins: what is changed from now on may be missing in what is read.
-                connected.loaded_at = connected.session.mark().await?;
-            }
-            let (session, done) = transaction(connected.session, access, async |session| {
+            transaction(session, access, async |session| {
                 let mut tables = Tables::new(session, backend.site());
                 tables.require().await?;
                 work(&mut tables).await
             })
-            .await?;
-            Ok::<_, StoreError>((Connected { session, ..connected }, done))
+            .await
         };
-        let (connected, done) = backend.bounded(call).await?;
-        self.connected = Some(connected);
+        let (session, done) = backend.bounded(call).await?;
+        self.session = Some(session);
         Ok(done)
     }
 }
 
-async fn usable<S: Session>(connected: Option<Connected<S>>) -> Option<Connected<S>> {
-    let mut connected = connected?;
-    connected.session.is_usable().await.then_some(connected)
+/// When to look: for ever, if nobody waits.
+async fn due<S: Session>(watched: Option<&Watched>, session: Option<&mut S>) {
+    let Some(watched) = watched else { return std::future::pending().await };
+    let told = async {
+        match session {
+            Some(session) => session.told().await,
+            None => std::future::pending().await,
+        }
+    };
+    // Told, or in time: it is looked all the same.
+    let _ = timeout_at(watched.next, told).await;
+}
+
+async fn usable<S: Session>(session: Option<S>) -> Option<S> {
+    let mut session = session?;
+    session.is_usable().await.then_some(session)
 }

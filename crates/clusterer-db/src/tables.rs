@@ -35,6 +35,11 @@ impl<'a, S: Session> Tables<'a, S> {
         required
     }
 
+    /// Before they are loaded: what others change from now on is told.
+    pub(crate) async fn remember(&mut self) -> Result<(), StoreError> {
+        self.session.remember().await
+    }
+
     pub(crate) async fn load(&mut self) -> Result<Vec<RawRow>, StoreError> {
         let rows = self.session.query(&self.sql.load(), &[]).await?;
         Ok(rows.into_iter().map(RawRow::from_cells).collect())
@@ -71,6 +76,7 @@ impl<'a, S: Session> Tables<'a, S> {
             table: found.columns.is_empty(),
             version_table: !found.version_table,
             version_row: found.version.is_none(),
+            triggers: false,
         };
         if created.version_table {
             self.session.execute(&self.sql.create_version(), &[]).await?;
@@ -86,6 +92,12 @@ impl<'a, S: Session> Tables<'a, S> {
         }
         self.require().await?;
         Ok(created)
+    }
+
+    /// The same, and lets the database tell of changes if it can.
+    pub(crate) async fn create_telling(&mut self) -> Result<Created, StoreError> {
+        let created = self.create().await?;
+        Ok(Created { triggers: self.session.tell().await?, ..created })
     }
 
     /// `node` has been checked, `key` is its.

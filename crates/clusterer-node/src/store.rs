@@ -87,7 +87,8 @@ pub trait NodeStore: Send + Sync {
     /// Waits until somebody else may have changed the table since the last [`load`](Self::load), or until
     /// that cannot be told. It looks every so often, at least, or is told by the database. A hint only: what was
     /// changed, and whether anything was, is found by loading. What this store's own flushes change is
-    /// nobody else's. Without a load in between, it may give the same hint again at once.
+    /// nobody else's, but for an administrator's decision among it, which may be told; what other nodes write
+    /// back (state 1 or 2, `no_tries`, `last_attempt`) need not be. Without a load in between, it may give the same hint again at once.
     ///
     /// Other calls are made while this one waits, and are not delayed by it. A store that cannot tell, which
     /// is the default, waits for ever.

@@ -59,6 +59,9 @@ enum Command {
     Init {
         #[command(flatten)]
         database: Database,
+        /// Let PostgreSQL tell nodes at once when somebody changes the table (two triggers)
+        #[arg(long, conflicts_with = "to")]
+        notify: bool,
         #[command(flatten)]
         upgrade: upgrade::Args,
     },
@@ -131,11 +134,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             add(database, key.node(), &node)
         }
         Command::Check { database } => check(database),
-        Command::Init { database, upgrade } if upgrade.is_wanted() => {
+        Command::Init { database, upgrade, .. } if upgrade.is_wanted() => {
             let (url, admin) = database.open()?;
             upgrade::run(&url, &admin, upgrade)
         }
-        Command::Init { database, .. } => init(database),
+        Command::Init { database, notify, .. } => init(database, *notify),
         Command::List { database, json } => list::run(&database.open()?.1, *json),
         Command::Remove { database, key } => remove(database, key.node()),
         Command::Schema { scheme, names } => schema(scheme, names),
@@ -166,9 +169,9 @@ fn check(database: &Database) -> anyhow::Result<ExitCode> {
     Ok(if harmless { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn init(database: &Database) -> anyhow::Result<ExitCode> {
+fn init(database: &Database, notify: bool) -> anyhow::Result<ExitCode> {
     let (url, admin) = database.open()?;
-    let created = admin.init()?;
+    let created = if notify { admin.init_notify()? } else { admin.init()? };
     say(format_args!("{url}: {created}"))
 }
 

@@ -99,7 +99,7 @@ impl Backend for Mysql {
         let mut conn = connected.map_err(|error| self.explain(&error))?;
         let set = conn.query_drop(self.settings()).await;
         set.map_err(|error| self.explain(&error))?;
-        Ok(MysqlSession { mysql: self.clone(), conn })
+        Ok(MysqlSession { mysql: self.clone(), conn, loaded: None })
     }
 
     async fn bounded<T, E: From<StoreError>>(

@@ -34,6 +34,18 @@ pub(crate) const DIALECT: &Dialect = &Dialect {
         ) AS list",
 };
 
+/// The rows' count, and the sum of their hashes. In hexadecimal digits no column's character set meets
+/// another's, and NULL is none of them.
+pub(super) fn checksum(columns: &[String]) -> String {
+    let columns: Vec<_> =
+        columns.iter().map(|column| format!("COALESCE(HEX({column}), '-')")).collect();
+    format!(
+        "CONCAT(COUNT(*), ' ', COALESCE(SUM(CAST(\
+         CONV(LEFT(SHA1(CONCAT_WS(',', {})), 15), 16, 10) AS UNSIGNED)), 0))",
+        columns.join(", ")
+    )
+}
+
 const fn declared(kind: Kind) -> &'static str {
     match kind {
         Kind::Key | Kind::Number { .. } => "INT(10)",

@@ -2,9 +2,9 @@
 
 use super::cell::cell;
 use super::connect::Mysql;
-use super::dialect::DIALECT;
+use super::dialect::{self, DIALECT};
 use crate::backend::{Access, Session, Value};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Sql};
 use clusterer_node::{Cell, StoreError};
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error, Params, Row};
@@ -20,6 +20,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(crate) struct MysqlSession {
     pub(super) mysql: Mysql,
     pub(super) conn: Conn,
+    /// What [`MysqlSession::checksum`] was when the tables were last loaded.
+    pub(super) loaded: Option<Cell>,
 }
 
 impl Session for MysqlSession {
@@ -98,12 +100,28 @@ impl Session for MysqlSession {
         self.answered(answer)
     }
 
+    async fn remember(&mut self) -> Result<(), StoreError> {
+        self.loaded = Some(self.checksum().await?);
+        Ok(())
+    }
+
+    async fn is_changed(&mut self) -> Result<bool, StoreError> {
+        Ok(Some(self.checksum().await?) != self.loaded)
+    }
+
     async fn close(self) {
         let _ = tokio::time::timeout(GOODBYE, self.conn.disconnect()).await;
     }
 }
 
 impl MysqlSession {
+    async fn checksum(&mut self) -> Result<Cell, StoreError> {
+        let names = self.mysql.site.names();
+        let checksum = Sql { names, dialect: DIALECT }.checksum(dialect::checksum);
+        let found = self.query(&checksum, &[]).await?;
+        Ok(found.into_iter().next().map_or(Cell::Null, |[sum]| sum))
+    }
+
     /// Nobody else administers this database until the connection ends. A transaction would not do: the
     /// server commits when a table is made.
     async fn lock_out_others(&mut self) -> Result<(), StoreError> {

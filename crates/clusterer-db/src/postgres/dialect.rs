@@ -34,6 +34,14 @@ pub(crate) const DIALECT: &Dialect = &Dialect {
             ) = 2",
 };
 
+/// The rows' count, and the sum of their hashes.
+pub(super) fn checksum(columns: &[String]) -> String {
+    format!(
+        "count(*) || ' ' || coalesce(sum(hashtextextended(ROW({})::text, 0)), 0)",
+        columns.join(", ")
+    )
+}
+
 const fn declared(kind: Kind) -> &'static str {
     match kind {
         Kind::Key | Kind::Number { .. } | Kind::State => "INTEGER",

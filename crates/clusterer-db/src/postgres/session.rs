@@ -1,6 +1,7 @@
 //! A connection to the server.
 
 use super::cell::Raw;
+use super::changes::Watch;
 use super::connect::Postgres;
 use super::dialect::DIALECT;
 use crate::backend::{Access, Session, Value};
@@ -29,6 +30,7 @@ pub(crate) struct PostgresSession {
     pub(super) postgres: Postgres,
     pub(super) client: Client,
     pub(super) driver: Driver,
+    pub(super) watch: Watch,
 }
 
 /// The task that moves bytes to and fro. It ends with this value.
@@ -44,6 +46,7 @@ impl Session for PostgresSession {
     /// Settings are made for the transaction, not for the connection: behind a pooler, that is
     /// somebody else's next.
     async fn begin(&mut self, access: Access) -> Result<(), StoreError> {
+        self.watch.begin();
         let isolation = match access {
             Access::Read => "REPEATABLE READ, READ ONLY",
             Access::Administer | Access::Write => "READ COMMITTED",
@@ -114,8 +117,29 @@ impl Session for PostgresSession {
         self.answered(answer)
     }
 
+    async fn remember(&mut self) -> Result<(), StoreError> {
+        self.remember_tables().await
+    }
+
+    async fn attend(&mut self) -> Result<(), StoreError> {
+        self.attend_to_triggers().await
+    }
+
+    async fn is_changed(&mut self) -> Result<bool, StoreError> {
+        self.are_tables_changed().await
+    }
+
+    async fn told(&mut self) {
+        self.watch.told().await;
+    }
+
+    async fn tell(&mut self) -> Result<bool, StoreError> {
+        self.install_triggers().await
+    }
+
     async fn close(self) {
-        let Self { client, mut driver, .. } = self;
+        let Self { client, mut driver, watch, .. } = self;
+        drop(watch);
         drop(client);
         let _ = tokio::time::timeout(GOODBYE, &mut driver.0).await;
     }

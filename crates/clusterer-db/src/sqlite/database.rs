@@ -42,7 +42,7 @@ impl Backend for Sqlite {
         let before = self.file_id();
         let connection = self.open(missing).map_err(|error| self.explain(&error))?;
         let file = before.or_else(|_| self.file_id())?;
-        Ok(SqliteSession { database: self.clone(), file, connection })
+        Ok(SqliteSession { database: self.clone(), file, connection, loaded_at: None })
     }
 
     async fn bounded<T, E: From<StoreError>>(

@@ -14,6 +14,8 @@ pub(crate) struct SqliteSession {
     pub(super) database: Sqlite,
     pub(super) file: FileId,
     pub(super) connection: Connection,
+    /// What [`SqliteSession::data_version`] was when the tables were last loaded.
+    pub(super) loaded_at: Option<i64>,
 }
 
 impl Session for SqliteSession {
@@ -76,16 +78,25 @@ impl Session for SqliteSession {
         execute().map_err(|error| self.database.explain(&error))
     }
 
-    /// Every commit of another connection to the file counts, one to another table too.
-    async fn mark(&mut self) -> Result<Option<i64>, StoreError> {
-        let version = self.connection.query_row("PRAGMA data_version", [], |row| row.get(0));
-        version.map(Some).map_err(|error| self.database.explain(&error))
+    async fn remember(&mut self) -> Result<(), StoreError> {
+        self.loaded_at = Some(self.data_version()?);
+        Ok(())
+    }
+
+    async fn is_changed(&mut self) -> Result<bool, StoreError> {
+        Ok(Some(self.data_version()?) != self.loaded_at)
     }
 
     async fn close(self) {}
 }
 
 impl SqliteSession {
+    /// Every commit of another connection to the file counts, one to another table too.
+    fn data_version(&self) -> Result<i64, StoreError> {
+        let version = self.connection.query_row("PRAGMA data_version", [], |row| row.get(0));
+        version.map_err(|error| self.database.explain(&error))
+    }
+
     fn run(&self, statement: &str) -> Result<(), StoreError> {
         let done = self.connection.execute_batch(statement);
         done.map_err(|error| self.database.explain(&error))

@@ -21,6 +21,8 @@ pub(crate) trait Provisioned {
     fn set_state(&self, id: i64, state: i64);
     /// Removes a row behind the store's back.
     fn delete(&self, id: i64);
+    /// Breaks every connection of stores to the table.
+    fn cut(&self);
     /// The row as it stands in the table.
     fn row(&self, id: i64) -> Option<RawRow>;
 }
@@ -45,6 +47,10 @@ macro_rules! conformance {
             nothing_to_write_is_no_error
             a_dropped_future_leaves_the_store_working
             a_store_is_used_from_any_thread
+            what_somebody_else_changes_is_told_until_it_is_loaded
+            own_flushes_are_not_told
+            what_is_changed_before_anybody_waits_is_told
+            changes_are_told_again_after_the_connection_was_lost
         );
     };
     (@each $how:tt, $($name:ident)+) => {
@@ -282,4 +288,79 @@ pub(crate) fn a_store_is_used_from_any_thread<P: Provisioned>(make: impl Fn(&[Ra
     let loaded = std::thread::spawn(move || wait(there.load())).join().unwrap();
     assert_eq!(loaded.unwrap(), [node(1)]);
     assert_eq!(wait(store.load()).unwrap(), [node(1)]);
+}
+
+const EVERY: Duration = Duration::from_millis(20);
+
+/// Nothing is told for some looks.
+fn silent(store: &dyn NodeStore) {
+    let mut hint = store.changed(EVERY);
+    for _ in 0..5 {
+        assert!(poll_once(&mut hint).is_pending());
+        std::thread::sleep(EVERY);
+    }
+}
+
+pub(crate) fn what_somebody_else_changes_is_told_until_it_is_loaded<P: Provisioned>(
+    make: impl Fn(&[RawRow]) -> P,
+) {
+    let table = make(&[node(1), node(2)]);
+    let store = table.store();
+    wait(store.load()).unwrap();
+    for change in [|table: &P| table.set_state(1, 0), |table: &P| table.delete(2)] {
+        let mut hint = store.changed(EVERY);
+        assert!(poll_once(&mut hint).is_pending());
+        change(&table);
+        wait(hint).unwrap();
+        wait(store.changed(EVERY)).unwrap();
+        wait(store.load()).unwrap();
+        silent(&*store);
+    }
+}
+
+pub(crate) fn own_flushes_are_not_told<P: Provisioned>(make: impl Fn(&[RawRow]) -> P) {
+    let table = make(&[node(1), node(2)]);
+    let store = table.store();
+    wait(store.load()).unwrap();
+    let mut hint = store.changed(EVERY);
+    for tries in 1..10 {
+        assert!(poll_once(&mut hint).is_pending());
+        assert_eq!(wait(store.flush(&[change(1, State::Probing, tries, 9)])).unwrap().written, 1);
+        std::thread::sleep(EVERY);
+    }
+    table.set_state(2, 0);
+    wait(hint).unwrap();
+}
+
+pub(crate) fn what_is_changed_before_anybody_waits_is_told<P: Provisioned>(
+    make: impl Fn(&[RawRow]) -> P,
+) {
+    let table = make(&[node(1)]);
+    let store = table.store();
+    wait(store.load()).unwrap();
+    table.set_state(1, 0);
+    wait(store.flush(&[change(1, State::Probing, 1, 9)])).unwrap();
+    wait(store.changed(EVERY)).unwrap();
+    // And between a load and the next time.
+    wait(store.load()).unwrap();
+    table.set_state(1, 1);
+    wait(store.changed(EVERY)).unwrap();
+}
+
+pub(crate) fn changes_are_told_again_after_the_connection_was_lost<P: Provisioned>(
+    make: impl Fn(&[RawRow]) -> P,
+) {
+    let table = make(&[node(1)]);
+    let store = table.store();
+    wait(store.load()).unwrap();
+    silent(&*store);
+    table.cut();
+    // Whether it was changed meanwhile, only a load can tell; or it could not even be asked.
+    let _ = wait(store.changed(EVERY));
+    eventually("a load over a new connection", || wait(store.load()).is_ok());
+    silent(&*store);
+    let mut hint = store.changed(EVERY);
+    assert!(poll_once(&mut hint).is_pending());
+    table.set_state(1, 0);
+    wait(hint).unwrap();
 }

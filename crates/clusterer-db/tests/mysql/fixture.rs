@@ -232,6 +232,12 @@ impl Provisioned for Fixture {
         self.sql(&format!("DELETE FROM clusterer WHERE id = {id}"));
     }
 
+    fn cut(&self) {
+        for id in self.connected() {
+            self.sql(&format!("KILL {id}"));
+        }
+    }
+
     fn row(&self, id: i64) -> Option<RawRow> {
         let rows = self.admin().list().unwrap();
         rows.into_iter().find(|row| row.id == Cell::Int(id.into()))

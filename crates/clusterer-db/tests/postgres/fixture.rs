@@ -79,6 +79,13 @@ impl Fixture {
         fixture
     }
 
+    /// The same, and it tells of changes.
+    pub(crate) fn telling(rows: &[RawRow]) -> Self {
+        let fixture = Self::with(rows);
+        fixture.admin().init_notify().unwrap();
+        fixture
+    }
+
     /// A database whose table takes anything that fits a column's type, with this row.
     pub(crate) fn lax(row: &RawRow) -> Self {
         let fixture = Self::new();
@@ -211,6 +218,13 @@ impl Provisioned for Fixture {
 
     fn delete(&self, id: i64) {
         self.sql(&format!("DELETE FROM clusterer WHERE id = {id}"));
+    }
+
+    fn cut(&self) {
+        self.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
     }
 
     fn row(&self, id: i64) -> Option<RawRow> {

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr)]
 
 mod admin;
+mod changes;
 #[path = "../conformance/mod.rs"]
 mod conformance;
 mod errors;
@@ -16,3 +17,11 @@ mod tls;
 mod upgrade;
 
 conformance::conformance!(fixture::Fixture::with, fixture::server_is_there);
+
+/// The same with triggers.
+mod telling {
+    crate::conformance::conformance!(
+        crate::fixture::Fixture::telling,
+        crate::fixture::server_is_there
+    );
+}
