@@ -69,7 +69,7 @@ pub(crate) trait Session {
     /// Returns when the database says of itself that [`Session::is_changed`] has an answer. For ever, as by
     /// default, where it does not say. May be dropped at any time.
     async fn told(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Lets the database tell of changes from now on, if it is one that can; whether there was anything to

@@ -200,9 +200,8 @@ impl<B: Backend> Worker<B> {
             // What has changed since the connection was lost, only a load can tell.
             let Some(mut session) = usable(session).await else { return Ok(None) };
             session.attend().await?;
-            let looked = transaction(session, Access::Read, async |session| {
-                Ok::<_, StoreError>(session.is_changed().await?)
-            });
+            let looked =
+                transaction(session, Access::Read, async |session| session.is_changed().await);
             looked.await.map(Some)
         };
         let Some((session, changed)) = self.backend.bounded(looked).await? else {
