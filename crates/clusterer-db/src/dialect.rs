@@ -140,7 +140,8 @@ impl Sql<'_> {
     pub(crate) fn checksum(&self, of_rows: fn(&[String]) -> String) -> String {
         let columns = Column::ALL.into_iter().filter_map(|column| match column {
             Column::LastAttempt | Column::NoTries => None,
-            Column::State => Some(format!("({} = 0)", self.column(column))),
+            // As a text: whoever made the table may have made the column one, which is no number to compare.
+            Column::State => Some(format!("(CONCAT({}) = '0')", self.column(column))),
             _ => Some(self.column(column)),
         });
         format!("SELECT {} FROM {}", of_rows(&columns.collect::<Vec<_>>()), self.table())

@@ -64,6 +64,8 @@ fn any_type_and_value_is_loaded_as_it_is() {
             "'NaN'",
             "skipped: column last_attempt is a fraction, must be a number",
         ),
+        // What is compared of a state must be no number either.
+        ("state", "TEXT", "'one'", "skipped: column state is text, must be a number"),
         (
             "no_tries",
             "VARCHAR(10)",
