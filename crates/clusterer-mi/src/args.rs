@@ -1,6 +1,7 @@
 //! The parameters of one request, and the rules by which commands read them.
 
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use thiserror::Error;
 
@@ -72,7 +73,15 @@ impl Args {
     pub fn number(&self, position: usize, range: RangeInclusive<u32>) -> Result<u32, ArgError> {
         parse_number(self.required(position)?)
             .filter(|number| range.contains(number))
-            .ok_or(ArgError::Bad)
+            .ok_or(ArgError::Bad(position))
+    }
+
+    /// The value at a position (from 0), as whatever its text can be parsed into.
+    ///
+    /// # Errors
+    /// As for [`Args::id`].
+    pub fn parsed<T: FromStr>(&self, position: usize) -> Result<T, ArgError> {
+        self.required(position)?.parse().map_err(|_| ArgError::Bad(position))
     }
 
     /// All of them in order, names included.
@@ -117,14 +126,14 @@ impl Arg {
     }
 }
 
-/// Why a command refuses its parameters. Turns into the reply that 2.2 gives, by
-/// `MiReply::from`.
+/// Why a command refuses its parameters. Turns into a reply by `MiReply::from`: the text form words
+/// it as 2.2 does, JSON names the parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ArgError {
-    /// A value is not what the command takes.
+    /// The value at this position (from 0) is not what the command takes.
     #[error("Bad parameter")]
-    Bad,
+    Bad(usize),
     /// A parameter is missing, or there are more than the command takes.
     #[error("Too few or too many arguments")]
     Count,
@@ -149,7 +158,7 @@ mod tests {
         assert_eq!(id("0001"), Ok(1));
         assert_eq!(id("2147483647"), Ok(2_147_483_647));
         for bad in ["0", "2147483648", "4294967297", "+1", "-1", "1 ", "1x", "0x1", "١"] {
-            assert_eq!(id(bad), Err(ArgError::Bad), "{bad}");
+            assert_eq!(id(bad), Err(ArgError::Bad(0)), "{bad}");
         }
     }
 
@@ -167,6 +176,6 @@ mod tests {
         let status = |text: &str| Args::positional([text]).number(0, 0..=1);
         assert_eq!(status("0"), Ok(0));
         assert_eq!(status("01"), Ok(1));
-        assert_eq!(status("2"), Err(ArgError::Bad));
+        assert_eq!(status("2"), Err(ArgError::Bad(0)));
     }
 }

@@ -12,7 +12,7 @@ use crate::{MiCommand, MiNode, MiReply, Spec, command};
 /// its host). The seconds are counted by the monotonic clock, so a clock that is set does not change them.
 pub fn uptime() -> Arc<dyn MiCommand> {
     let (since, started) = (SystemTime::now(), Instant::now());
-    let spec = Spec::new("uptime", &[], "Tells since when the program runs");
+    let spec = Spec::new("uptime", &[], "Tells since when the program runs").also("core:uptime");
     command(spec, move |_| async move {
         uptime_reply(SystemTime::now(), since, started.elapsed().as_secs())
     })
@@ -22,7 +22,8 @@ pub fn uptime() -> Arc<dyn MiCommand> {
 pub fn version(name: &str, version: &str) -> Arc<dyn MiCommand> {
     let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
     let server = format!("{name} ({version} ({arch}/{os}))");
-    command(Spec::new("version", &[], "Tells which program this is"), move |_| {
+    let spec = Spec::new("version", &[], "Tells which program this is").also("core:version");
+    command(spec, move |_| {
         let reply = MiReply::ok().with_node(MiNode::new("Server", server.clone()));
         async move { reply }
     })

@@ -2,7 +2,7 @@
 //! talk to.
 //!
 //! A command is a [`Spec`] and an async function from [`Args`] to a [`MiReply`], which is one value
-//! that any transport can render. Programs fill a [`CommandTable`] and hand it to transports; those only
+//! that any transport can render, as text or as JSON. Programs fill a [`CommandTable`] and hand it to transports; those only
 //! translate. The text form ([`TextParser`], [`render_text`]) is free of IO and works for any carrier.
 //!
 //! ```
@@ -24,6 +24,7 @@
 //! # Features
 //! - `fifo` (default): `FifoServer`, on tokio. Linux.
 //! - `fifo-client`: `call` alone, blocking, without tokio. Part of `fifo`.
+//! - `json`: `jsonrpc`, the JSON-RPC form, free of IO as the text form is.
 //!
 //! Without features the crate is the table and the text form.
 //!
@@ -47,8 +48,16 @@ mod builtin;
 mod calendar;
 #[cfg(feature = "fifo-client")]
 mod client;
+mod data;
 #[cfg(feature = "fifo")]
 mod fifo;
+#[cfg(any(feature = "json", feature = "server"))]
+mod guard;
+#[cfg(feature = "json")]
+pub mod jsonrpc;
+#[cfg(feature = "server")]
+mod limited;
+mod reference;
 mod reply;
 mod spec;
 mod table;
@@ -58,10 +67,14 @@ pub use args::{Arg, ArgError, Args};
 pub use builtin::{uptime, version};
 #[cfg(feature = "fifo-client")]
 pub use client::{ClientError, call};
+pub use data::MiData;
 #[cfg(feature = "fifo")]
 pub use fifo::{FifoConfig, FifoError, FifoHandle, FifoServer};
+#[cfg(feature = "json")]
+pub use jsonrpc::JsonAnswer;
+pub use reference::reference;
 pub use reply::{MiNode, MiReply, MiValue};
-pub use spec::{BoxFuture, MiCommand, Param, Spec, command};
+pub use spec::{BoxFuture, Kind, MiCommand, Param, Presence, Spec, command};
 pub use table::{CommandTable, DuplicateCommand, UnknownCommand};
 pub use text::{
     AnswerError, EncodeError, MAX_HEAD, MAX_PARAMS, Request, TextAnswer, TextError, TextErrorKind,

@@ -1,6 +1,6 @@
 //! The answer of a command: one value, which a transport renders.
 
-use crate::ArgError;
+use crate::{ArgError, MiData};
 
 /// What a command answers.
 ///
@@ -15,20 +15,27 @@ use crate::ArgError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MiReply {
-    /// A code, a reason and a tree of nodes.
+    /// It is done, and this is what there is to say.
     Answer {
-        /// 200 for success, 4xx and 5xx as SIP has them.
-        code: u16,
-        /// A few words, `OK` for success.
-        reason: String,
-        /// The lines of the answer.
+        /// The lines of the text form.
         nodes: Vec<MiNode>,
+        /// The same for JSON, where that is not simply what the nodes say.
+        data: Option<MiData>,
+    },
+    /// It is refused, or went wrong.
+    Error {
+        /// 4xx and 5xx as SIP has them.
+        code: u16,
+        /// A few words.
+        reason: String,
     },
     /// The command broke down and has nothing to say.
     Failed,
+    /// The parameters are not what the command takes.
+    Refused(ArgError),
     /// An error that a 2.2 node answers with `200 OK`, such as an unknown machine in
-    /// `clusterer_set_status`: the text form keeps that promise to old scripts, newer forms tell the
-    /// code and the reason.
+    /// `clusterer_set_status`: the text form keeps that promise to old scripts, JSON tells the code and
+    /// the reason.
     SilentError {
         /// 404 for something that does not exist.
         code: u16,
@@ -39,13 +46,13 @@ pub enum MiReply {
 
 impl MiReply {
     /// `200 OK` without nodes.
-    pub fn ok() -> Self {
-        Self::Answer { code: 200, reason: "OK".into(), nodes: Vec::new() }
+    pub const fn ok() -> Self {
+        Self::Answer { nodes: Vec::new(), data: None }
     }
 
-    /// A refusal: a code and a reason without nodes.
+    /// A refusal: a code and a reason.
     pub fn error(code: u16, reason: impl Into<String>) -> Self {
-        Self::Answer { code, reason: reason.into(), nodes: Vec::new() }
+        Self::Error { code, reason: reason.into() }
     }
 
     /// Adds a node to an answer; other replies have none and stay as they are.
@@ -62,11 +69,20 @@ impl MiReply {
         }
         self
     }
+
+    /// Says what JSON has instead of the nodes; replies that are no answers stay as they are.
+    #[must_use]
+    pub fn with_data(mut self, data: impl Into<MiData>) -> Self {
+        if let Self::Answer { data: slot, .. } = &mut self {
+            *slot = Some(data.into());
+        }
+        self
+    }
 }
 
 impl From<ArgError> for MiReply {
     fn from(error: ArgError) -> Self {
-        Self::error(400, error.to_string())
+        Self::Refused(error)
     }
 }
 

@@ -4,21 +4,27 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::{Args, MiCommand, MiNode, MiReply, Spec};
+use crate::{ArgError, Args, MiCommand, MiData, MiNode, MiReply, Param, Spec};
 
 /// The commands of a program, by name.
 ///
 /// Fill it while the program starts, then share it in an [`Arc`]: running a command needs no lock.
-/// `which` is part of every table, since only the table knows all names.
+/// `help` and `which` are part of every table, since only the table knows all names.
 #[derive(Default)]
 pub struct CommandTable {
     commands: Vec<Arc<dyn MiCommand>>,
 }
 
-const WHICH: Spec = Spec::new("which", &[], "Lists the commands");
+const HELP: Spec = Spec::new(
+    "help",
+    &[Param::required("command", "the command's name, old or new").alias("mi_cmd")],
+    "Tells what a command does and what it takes",
+)
+.also("core:help");
+const WHICH: Spec = Spec::new("which", &[], "Lists the commands").also("core:which");
 
 impl CommandTable {
-    /// A table with `which` only.
+    /// A table with `help` and `which` only.
     pub fn new() -> Self {
         Self::default()
     }
@@ -26,19 +32,25 @@ impl CommandTable {
     /// Adds a command after those added before.
     ///
     /// # Errors
-    /// When there is a command of that name already.
+    /// When there is a command of that name already, or of its new name.
     pub fn add(&mut self, command: Arc<dyn MiCommand>) -> Result<(), DuplicateCommand> {
-        let name = command.spec().name;
-        if self.names().any(|other| other == name) {
-            return Err(DuplicateCommand { name });
+        for name in command.spec().names() {
+            if self.spec(name).is_some() {
+                return Err(DuplicateCommand { name });
+            }
         }
         self.commands.push(command);
         Ok(())
     }
 
-    /// What is known about each command, in the order in which they were added, `which` last.
+    /// What is known about each command, in the order in which they were added, `help` and `which` last.
     pub fn specs(&self) -> impl Iterator<Item = &Spec> {
-        self.commands.iter().map(|command| command.spec()).chain([&WHICH])
+        self.commands.iter().map(|command| command.spec()).chain([&HELP, &WHICH])
+    }
+
+    /// What is known about the command that has this name, old or new.
+    pub fn spec(&self, name: &str) -> Option<&Spec> {
+        self.specs().find(|spec| spec.is_called(name))
     }
 
     /// The names of the commands, in the order of [`CommandTable::specs`].
@@ -46,19 +58,58 @@ impl CommandTable {
         self.specs().map(|spec| spec.name)
     }
 
-    /// Runs a command.
+    /// Runs the command that has this name, old or new.
     ///
     /// # Errors
     /// When there is no command of that name. What goes wrong inside a command is a [`MiReply`].
     pub async fn run(&self, name: &str, args: Args) -> Result<MiReply, UnknownCommand> {
-        if name == WHICH.name {
-            return Ok(MiReply::ok().with_nodes(self.names().map(MiNode::bare)));
+        if let Some(command) = self.commands.iter().find(|command| command.spec().is_called(name)) {
+            return Ok(command.run(args).await);
         }
-        match self.commands.iter().find(|command| command.spec().name == name) {
-            Some(command) => Ok(command.run(args).await),
-            None => Err(UnknownCommand { name: name.to_owned() }),
+        if HELP.is_called(name) {
+            return Ok(self.help(&args).unwrap_or_else(MiReply::from));
         }
+        if WHICH.is_called(name) {
+            return Ok(self.which());
+        }
+        Err(UnknownCommand { name: name.to_owned() })
     }
+
+    /// Old scripts see the old names. Clients of 4.0 look up there whatever they are about to call.
+    fn which(&self) -> MiReply {
+        MiReply::ok()
+            .with_nodes(self.names().map(MiNode::bare))
+            .with_data(MiData::list(self.specs().flat_map(Spec::names)))
+    }
+
+    fn help(&self, args: &Args) -> Result<MiReply, ArgError> {
+        let name = args.required(0)?;
+        let Some(spec) = self.spec(name) else {
+            return Ok(MiReply::error(404, "Command not found"));
+        };
+        let params = spec.params.iter().map(|param| {
+            MiNode::new("Parameter", param.name)
+                .with_attribute("Presence", param.presence.word())
+                .with_attribute("Meaning", param.doc)
+        });
+        let data = MiData::object([
+            ("Help", MiData::from(spec.doc)),
+            ("Names", MiData::list(spec.names())),
+            ("Parameters", MiData::List(spec.params.iter().map(describe).collect())),
+        ]);
+        let help = MiNode::new("Help", spec.doc);
+        Ok(MiReply::ok().with_node(help).with_nodes(params).with_data(data))
+    }
+}
+
+fn describe(param: &Param) -> MiData {
+    MiData::object([
+        ("name", MiData::from(param.name)),
+        ("alias", param.alias.into()),
+        ("kind", param.kind.word().into()),
+        ("presence", param.presence.word().into()),
+        ("meaning", param.doc.into()),
+    ])
 }
 
 impl std::fmt::Debug for CommandTable {
@@ -86,7 +137,7 @@ pub struct UnknownCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{block_on, command};
+    use crate::{block_on, command, render_text};
 
     fn stub(name: &'static str) -> Arc<dyn MiCommand> {
         command(Spec::new(name, &[], "Does nothing"), |_| async { MiReply::ok() })
@@ -97,17 +148,54 @@ mod tests {
         let mut table = CommandTable::new();
         table.add(stub("uptime")).unwrap();
         table.add(stub("clusterer_list")).unwrap();
-        assert_eq!(table.add(stub("uptime")), Err(DuplicateCommand { name: "uptime" }));
-        assert_eq!(table.add(stub("which")), Err(DuplicateCommand { name: "which" }));
-        assert_eq!(table.names().collect::<Vec<_>>(), ["uptime", "clusterer_list", "which"]);
+        for taken in ["uptime", "which", "core:which", "help"] {
+            assert_eq!(table.add(stub(taken)), Err(DuplicateCommand { name: taken }));
+        }
+        let renamed = command(Spec::new("up", &[], "").also("uptime"), |_| async { MiReply::ok() });
+        assert_eq!(table.add(renamed), Err(DuplicateCommand { name: "uptime" }));
+        assert_eq!(
+            table.names().collect::<Vec<_>>(),
+            ["uptime", "clusterer_list", "help", "which"]
+        );
     }
 
     #[test]
-    fn runs_by_exact_name() {
+    fn runs_by_exact_name_old_or_new() {
         let mut table = CommandTable::new();
-        table.add(stub("uptime")).unwrap();
+        let spec = Spec::new("uptime", &[], "Does nothing").also("core:uptime");
+        table.add(command(spec, |_| async { MiReply::ok() })).unwrap();
         assert_eq!(block_on(table.run("uptime", Args::none())), Ok(MiReply::ok()));
+        assert_eq!(block_on(table.run("core:uptime", Args::none())), Ok(MiReply::ok()));
         let unknown = block_on(table.run("Uptime", Args::none())).unwrap_err();
         assert_eq!(unknown.name, "Uptime");
+    }
+
+    #[test]
+    fn which_has_both_names_in_json_and_the_old_ones_as_text() {
+        let mut table = CommandTable::new();
+        table
+            .add(command(Spec::new("a", &[], "").also("m:a"), |_| async { MiReply::ok() }))
+            .unwrap();
+        let reply = block_on(table.run("which", Args::none())).unwrap();
+        assert_eq!(render_text("which", &reply), "200 OK\na\nhelp\nwhich\n\n");
+        let MiReply::Answer { data: Some(data), .. } = reply else { panic!("{reply:?}") };
+        let names = r#"["a","m:a","help","core:help","which","core:which"]"#;
+        assert_eq!(data.to_string(), names);
+    }
+
+    #[test]
+    fn help_tells_what_a_command_takes() {
+        let table = CommandTable::new();
+        let help = |name: &str| {
+            let reply = block_on(table.run("help", Args::positional([name]))).unwrap();
+            render_text("help", &reply)
+        };
+        assert_eq!(
+            help("core:help"),
+            "200 OK\nHelp:: Tells what a command does and what it takes\n\
+             Parameter:: command Presence=required Meaning=the command's name, old or new\n\n"
+        );
+        assert_eq!(help("nope"), "404 Command not found\n\n");
+        assert_eq!(help(""), "400 Too few or too many arguments\n\n");
     }
 }

@@ -6,7 +6,8 @@ use clusterer_mi::{MiCommand, MiNode, MiReply, Spec, command};
 use std::sync::Arc;
 
 const BIN_STATUS: Spec =
-    Spec::new("rl_bin_status", &[], "Lists the up nodes that pipes are sent to and accepted from");
+    Spec::new("rl_bin_status", &[], "Lists the up nodes that pipes are sent to and accepted from")
+        .also("ratelimit:bin_status");
 
 /// `rl_bin_status`, to be added to a command table: the nodes that are up, first those that pipes are
 /// sent to (`server`), then those that they are accepted from (`client`).

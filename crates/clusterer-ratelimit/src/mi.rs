@@ -1,7 +1,7 @@
 //! The management commands that need nothing but the pipes.
 
 use crate::{Algorithm, CheckError, PipeStatus, RateLimit};
-use clusterer_mi::{ArgError, Args, MiCommand, MiNode, MiReply, Param, Spec, command};
+use clusterer_mi::{ArgError, Args, MiCommand, MiData, MiNode, MiReply, Param, Spec, command};
 use clusterer_node::Moment;
 use std::sync::Arc;
 
@@ -9,21 +9,24 @@ const LIST: Spec = Spec::new(
     "rl_list",
     &[Param::optional("pipe", "the pipe to show: all if left out")],
     "Lists the pipes and what the cluster counted in the last tick",
-);
+)
+.also("ratelimit:list");
 const RESET: Spec = Spec::new(
     "rl_reset_pipe",
     &[Param::required("pipe", "the pipe to reset")],
     "Forgets what this node counted in a pipe since the last tick",
-);
+)
+.also("ratelimit:reset_pipe");
 const CHECK: Spec = Spec::new(
     "rl_check",
     &[
         Param::required("pipe", "the pipe to count into, made if there is none"),
-        Param::required("limit", "calls per second; SBT: per window"),
+        Param::required("limit", "calls per second; SBT: per window").int(),
         Param::optional("algorithm", "TAILDROP, RED or SBT, for a pipe that is made"),
     ],
     "Counts one call into a pipe and tells whether it is allowed or limited",
-);
+)
+.also("ratelimit:check");
 
 /// `rl_list`, `rl_reset_pipe` and `rl_check`, to be added to a command table.
 ///
@@ -57,21 +60,26 @@ fn list(limits: &RateLimit, now: Moment, args: &Args) -> Result<MiReply, ArgErro
         },
     };
     let drop_rate = line().with_attribute("drop_rate", 0);
-    Ok(MiReply::ok().with_nodes(pipes.iter().map(show)).with_node(drop_rate))
+    let data =
+        [("Pipes", MiData::List(pipes.iter().map(pipe_data).collect())), ("drop_rate", 0.into())];
+    Ok(MiReply::ok()
+        .with_nodes(pipes.iter().map(show))
+        .with_node(drop_rate)
+        .with_data(MiData::object(data)))
 }
 
 fn reset(limits: &RateLimit, _: Moment, args: &Args) -> Result<MiReply, ArgError> {
     let name = args.required(0)?;
-    limits.reset(name.as_bytes()).map(|()| MiReply::ok()).map_err(|_| ArgError::Bad)
+    limits.reset(name.as_bytes()).map(|()| MiReply::ok()).map_err(|_| ArgError::Bad(0))
 }
 
 fn check(limits: &RateLimit, now: Moment, args: &Args) -> Result<MiReply, ArgError> {
     let name = args.required(0)?;
     let limit = args.number(1, 0..=i32::MAX.unsigned_abs())?;
-    let limit = i32::try_from(limit).map_err(|_| ArgError::Bad)?;
+    let limit = i32::try_from(limit).map_err(|_| ArgError::Bad(1))?;
     let algorithm: Option<Algorithm> = match args.get(2) {
         None => None,
-        Some(_) => Some(args.required(2)?.parse().map_err(|_| ArgError::Bad)?),
+        Some(_) => Some(args.parsed(2)?),
     };
     Ok(match limits.check(now, name.as_bytes(), limit, algorithm) {
         Ok(decision) => {
@@ -81,6 +89,15 @@ fn check(limits: &RateLimit, now: Moment, args: &Args) -> Result<MiReply, ArgErr
         Err(error @ CheckError::TooManyPipes { .. }) => MiReply::error(500, error.to_string()),
         Err(error) => MiReply::error(400, error.to_string()),
     })
+}
+
+fn pipe_data(pipe: &PipeStatus) -> MiData {
+    MiData::object([
+        ("id", MiData::from(String::from_utf8_lossy(&pipe.name).into_owned())),
+        ("algorithm", pipe.algorithm.name().into()),
+        ("limit", pipe.limit.into()),
+        ("counter", pipe.counter.into()),
+    ])
 }
 
 fn show(pipe: &PipeStatus) -> MiNode {

@@ -1,27 +1,30 @@
 //! The MI commands of a node: `clusterer_list`, `clusterer_reload`, `clusterer_set_status`.
 
 use crate::{Cluster, SetStateError};
-use clusterer_core::{ClusterView, NodeView};
-use clusterer_mi::{ArgError, Args, MiCommand, MiNode, MiReply, Param, Spec, command};
-use clusterer_node::{ClusterId, MachineId, NodeKey, Protocol, State};
+use clusterer_core::{ClusterView, NodeView, StatusError};
+use clusterer_mi::{ArgError, Args, MiCommand, MiData, MiNode, MiReply, Param, Spec, command};
+use clusterer_node::{AdminState, Availability, NodeKey, Protocol, Reachability, State};
 use std::sync::Arc;
 
 const RELOAD: Spec =
-    Spec::new("clusterer_reload", &[], "Loads the node table anew from the database");
+    Spec::new("clusterer_reload", &[], "Loads the node table anew from the database")
+        .also("clusterer:reload");
 
 const SET_STATUS: Spec = Spec::new(
     "clusterer_set_status",
     &[
-        Param::required("cluster_id", "the cluster"),
-        Param::required("machine_id", "the machine within it"),
-        Param::required("status", "0: down until set again, 1: up"),
-        Param::required("protocol", "the protocol of the machine's URL, such as bin"),
+        Param::required("cluster_id", "the cluster").int(),
+        Param::required("machine_id", "the machine within it").int().alias("node_id"),
+        Param::required("status", "0: down until set again, 1: up").int(),
+        Param::required("protocol", "the protocol of the machine's URL").or("bin"),
     ],
     "Sets the status of a machine in a cluster",
-);
+)
+.also("clusterer:set_status");
 
 const LIST: Spec =
-    Spec::new("clusterer_list", &[], "Lists the clusters with their nodes and states");
+    Spec::new("clusterer_list", &[], "Lists the clusters with their nodes and states")
+        .also("clusterer:list");
 
 /// The node's commands, in the order in which 2.2 lists them.
 #[must_use]
@@ -64,28 +67,42 @@ struct Status {
 
 impl Status {
     fn read(args: &Args) -> Result<Self, ArgError> {
-        let (cluster, machine) = (args.required(0)?, args.required(1)?);
-        args.required(2)?;
+        for position in 0..3 {
+            args.required(position)?;
+        }
         // 2.2 answers a missing protocol as a bad one.
-        let protocol = if args.len() > 3 { args.required(3)? } else { return Err(ArgError::Bad) };
-        let node = NodeKey {
-            cluster: cluster.parse::<ClusterId>().map_err(|_| ArgError::Bad)?,
-            machine: machine.parse::<MachineId>().map_err(|_| ArgError::Bad)?,
-        };
+        if args.len() == 3 {
+            return Err(ArgError::Bad(3));
+        }
+        args.required(3)?;
+        let node = NodeKey { cluster: args.parsed(0)?, machine: args.parsed(1)? };
         let state = match args.number(2, 0..=1)? {
             0 => State::Down,
             _ => State::Up,
         };
-        Ok(Self { node, state, protocol: protocol.parse().map_err(|_| ArgError::Bad)? })
+        Ok(Self { node, state, protocol: args.parsed(3)? })
     }
 
     async fn set(self, cluster: &Cluster) -> MiReply {
+        let cluster_id = self.node.cluster;
         match cluster.set_state(self.node, self.state, self.protocol).await {
             Ok(()) => MiReply::ok(),
             Err(SetStateError::Stopped) => MiReply::Failed,
             Err(error) => {
                 tracing::warn!(%error, "clusterer_set_status changed nothing");
-                MiReply::SilentError { code: 404, reason: error.to_string() }
+                MiReply::SilentError {
+                    code: 404,
+                    reason: match error {
+                        // 4.0's words.
+                        SetStateError::Status(StatusError::UnknownNode(_)) => {
+                            match cluster.view().cluster(cluster_id) {
+                                Some(_) => "Node id not found".to_owned(),
+                                None => "Cluster id not found".to_owned(),
+                            }
+                        }
+                        other => other.to_string(),
+                    },
+                }
             }
         }
     }
@@ -93,7 +110,52 @@ impl Status {
 
 fn list_reply(cluster: &Cluster) -> MiReply {
     let view = cluster.view();
-    MiReply::ok().with_nodes(view.clusters().rev().map(list_cluster))
+    let mut clusters: Vec<&ClusterView> = view.clusters().collect();
+    clusters.sort_by_key(|cluster| cluster.id);
+    let data = MiData::List(clusters.into_iter().map(cluster_data).collect());
+    MiReply::ok()
+        .with_nodes(view.clusters().rev().map(list_cluster))
+        .with_data(MiData::object([("Clusters", data)]))
+}
+
+/// As 4.0 has it, in order of ids, with what only 2.2 has at the end of a node.
+fn cluster_data(cluster: &ClusterView) -> MiData {
+    let mut nodes: Vec<&NodeView> = cluster.nodes.iter().collect();
+    nodes.sort_by_key(|node| (node.node.row.machine, node.node.row.id));
+    MiData::object([
+        ("cluster_id", MiData::from(cluster.id.get())),
+        ("Nodes", MiData::List(nodes.into_iter().map(node_data).collect())),
+    ])
+}
+
+fn node_data(view: &NodeView) -> MiData {
+    let row = &view.node.row;
+    let Availability { admin, reachability, last_attempt, no_tries, .. } = view.availability;
+    let machine = row.machine.get();
+    let is_up = view.state() == State::Up;
+    MiData::object([
+        ("node_id", MiData::from(machine)),
+        ("db_id", row.id.get().into()),
+        ("url", row.url.as_str().into()),
+        ("link_state", link_state(reachability).into()),
+        ("state", if admin == AdminState::Enabled { "enabled" } else { "disabled" }.into()),
+        ("next_hop", if is_up { machine.to_string() } else { "none".to_owned() }.into()),
+        ("description", row.description.as_str().into()),
+        ("status", u32::from(view.state().number()).into()),
+        ("last_failed_attempt", last_attempt.as_secs().into()),
+        ("max_failed_attempts", row.failed_attempts.into()),
+        ("no_tries", no_tries.into()),
+        ("seconds_until_enabling", row.duration.as_secs().into()),
+    ])
+}
+
+/// 4.0's words: a node that is temporarily disabled is down until it is tried again.
+const fn link_state(reachability: Reachability) -> &'static str {
+    match reachability {
+        Reachability::Up => "Up",
+        Reachability::Probing => "Probe",
+        _ => "Down",
+    }
 }
 
 /// As 2.2 keeps its lists: nodes grouped by protocol, everything in reverse order of the database.

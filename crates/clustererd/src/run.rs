@@ -1,12 +1,13 @@
 //! From a configuration to a running node, and to its end.
 
+use crate::commands::commands;
 use crate::config::{Clusterer, Config, ConfigError, Fifo};
 use crate::exporter::Exporter;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clusterer::{Cluster, Dialect, ListenerConfig, MachineId, NodeStore, StartError, StoreError};
 use clusterer_db::Options;
-use clusterer_mi::{CommandTable, FifoConfig, FifoError, FifoHandle, FifoServer, uptime, version};
-use clusterer_ratelimit::{RateLimit, Running, bin_status_command, mi_commands};
+use clusterer_mi::{FifoConfig, FifoError, FifoHandle, FifoServer};
+use clusterer_ratelimit::{RateLimit, Running};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -284,22 +285,4 @@ async fn start_cluster(
 
 async fn start_ratelimit(module: &RateLimit, cluster: &Cluster) -> Result<Running, Failure> {
     module.start(cluster).await.map_err(|error| Failure::Run(error.into()))
-}
-
-/// The MI commands, in the order in which `which` lists them.
-fn commands(cluster: &Cluster, ratelimit: Option<&RateLimit>) -> Result<Arc<CommandTable>> {
-    let mut table = CommandTable::new();
-    table.add(uptime())?;
-    table.add(version(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")))?;
-    for command in clusterer::mi::commands(cluster) {
-        table.add(command)?;
-    }
-    if let Some(ratelimit) = ratelimit {
-        let clock = cluster.clock();
-        for command in mi_commands(ratelimit, move || clock.now()) {
-            table.add(command)?;
-        }
-        table.add(bin_status_command(ratelimit, cluster))?;
-    }
-    Ok(Arc::new(table))
 }

@@ -1,19 +1,16 @@
 //! Runs requests: one after the other as long as they are quick, so that a script that writes two in
 //! a row gets them in that order; a slow one is overtaken. Replies never hold up the next request.
 
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::limited::LimitedLog;
 use super::reply::ReplyPipe;
-use crate::{Args, BoxFuture, CommandTable, MiReply, render_text, render_unknown};
+use crate::guard::{Guard as _, Patience};
+use crate::{Args, CommandTable, MiReply, render_text, render_unknown};
 
 /// How long a request waits for the one before it.
 const ORDER_PATIENCE: Duration = Duration::from_secs(1);
@@ -39,8 +36,7 @@ pub(super) enum Work {
 #[derive(Debug)]
 pub(super) struct Executor {
     pub(super) table: Arc<CommandTable>,
-    pub(super) log: Arc<LimitedLog>,
-    pub(super) command_timeout: Duration,
+    pub(super) patience: Patience,
     pub(super) reply_timeout: Duration,
 }
 
@@ -69,37 +65,16 @@ impl Executor {
         if let Some(reply) = reply
             && let Err(error) = reply.write(&text, self.reply_timeout).await
         {
-            self.log.warn(format_args!("a reply was not read to its end: {error}"));
+            self.patience.log.warn(format_args!("a reply was not read to its end: {error}"));
         }
         drop(permit);
     }
 
     async fn answer(&self, command: &str, args: Args) -> String {
-        let run = catch_panic(Box::pin(self.table.run(command, args)));
-        match timeout(self.command_timeout, run).await {
-            Ok(Some(Ok(reply))) => render_text(command, &reply),
-            Ok(Some(Err(_))) => render_unknown(command),
-            Ok(None) => {
-                self.log.warn(format_args!("command {command:?} panicked"));
-                render_text(command, &MiReply::Failed)
-            }
-            Err(_) => {
-                self.log.warn(format_args!(
-                    "command {command:?} was given up after {:?}",
-                    self.command_timeout
-                ));
-                render_text(command, &MiReply::Failed)
-            }
+        if self.table.spec(command).is_none() {
+            return render_unknown(command);
         }
+        let run = async { self.table.run(command, args).await.unwrap_or(MiReply::Failed) };
+        render_text(command, &self.patience.watch(command, Box::pin(run)).await)
     }
-}
-
-/// `None` if the future panics. It is not polled again then.
-async fn catch_panic<T>(mut future: BoxFuture<'_, T>) -> Option<T> {
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-        Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
-        Ok(Poll::Pending) => Poll::Pending,
-        Err(_) => Poll::Ready(None),
-    })
-    .await
 }

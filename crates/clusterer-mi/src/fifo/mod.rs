@@ -5,7 +5,6 @@ mod accounts;
 mod config;
 mod endpoint;
 mod execute;
-mod limited;
 mod reply;
 mod server;
 

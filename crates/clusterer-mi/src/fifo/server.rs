@@ -16,9 +16,10 @@ use tracing::{info, warn};
 
 use super::endpoint::{Blueprint, Endpoint};
 use super::execute::{Executor, Job, Work};
-use super::limited::LimitedLog;
 use super::reply::{ReplyError, ReplyPipe};
 use super::{FifoConfig, FifoError};
+use crate::guard::Patience;
+use crate::limited::LimitedLog;
 use crate::{CommandTable, Request, TextError, TextParser, render_parse_error};
 
 /// How long requests that were accepted may take to finish once the server stops.
@@ -58,13 +59,12 @@ impl FifoServer {
         let path = config.path.clone();
         let receiver =
             Receiver::from_owned_fd(reader).map_err(|error| blueprint.create_error(error))?;
-        let log = Arc::new(LimitedLog::default());
+        let log = Arc::new(LimitedLog::new("FIFO"));
         let slots = config.max_requests.clamp(1, Semaphore::MAX_PERMITS);
         let (jobs, queue) = mpsc::channel(slots);
         let executor = Executor {
             table,
-            log: Arc::clone(&log),
-            command_timeout: config.command_timeout,
+            patience: Patience { timeout: config.command_timeout, log: Arc::clone(&log) },
             reply_timeout: config.reply_timeout,
         };
         let dispatcher = Dispatcher {

@@ -12,16 +12,21 @@ use crate::{MiNode, MiReply, MiValue};
 /// A breakdown has its own line and nothing after it.
 pub fn render_text(command: &str, reply: &MiReply) -> String {
     match reply {
-        MiReply::Answer { code, reason, nodes } => {
-            let mut out = format!("{code} ");
-            push_escaped(&mut out, reason);
-            out.push('\n');
+        MiReply::Answer { nodes, .. } => {
+            let mut out = String::from("200 OK\n");
             for node in nodes {
                 push_node(&mut out, node, 0);
             }
             out.push('\n');
             out
         }
+        MiReply::Error { code, reason } => {
+            let mut out = format!("{code} ");
+            push_escaped(&mut out, reason);
+            out.push_str("\n\n");
+            out
+        }
+        MiReply::Refused(error) => format!("400 {error}\n\n"),
         MiReply::Failed => refusal(500, "command", command, " failed"),
         MiReply::SilentError { .. } => render_text(command, &MiReply::ok()),
     }

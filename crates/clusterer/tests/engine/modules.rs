@@ -203,7 +203,7 @@ async fn a_module_that_blocks_stalls_no_ping_no_deadline_and_no_other_module() {
         let failures = (availability.no_tries, availability.last_attempt);
         assert_eq!(failures, (0, UnixTime::ZERO), "{:?} of {id}", engine.get_my_id());
     }
-    assert_eq!(stuck.seen(), []);
+    assert!(stuck.seen().is_empty());
     stuck.open();
     eventually("all arrives", || stuck.seen().last() == Some(&(number - 1))).await;
     assert_eq!(stuck.seen(), (0..number).collect::<Vec<_>>());

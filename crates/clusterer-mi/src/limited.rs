@@ -9,8 +9,12 @@ use tracing::warn;
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Warns at most once a second, and says how many warnings were left out since.
-#[derive(Debug, Default)]
-pub(super) struct LimitedLog(Mutex<Written>);
+#[derive(Debug)]
+pub(crate) struct LimitedLog {
+    /// Whose warnings these are.
+    carrier: &'static str,
+    written: Mutex<Written>,
+}
 
 #[derive(Debug, Default)]
 struct Written {
@@ -19,15 +23,19 @@ struct Written {
 }
 
 impl LimitedLog {
-    pub(super) fn warn(&self, about: impl Display) {
+    pub(crate) fn new(carrier: &'static str) -> Self {
+        Self { carrier, written: Mutex::default() }
+    }
+
+    pub(crate) fn warn(&self, about: impl Display) {
         if let Some(left_out) = self.turn(Instant::now()) {
-            warn!(left_out, "MI FIFO: {about}");
+            warn!(left_out, "MI {}: {about}", self.carrier);
         }
     }
 
     /// How many were left out before this one, if this one may be written.
     fn turn(&self, now: Instant) -> Option<u64> {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         if written.last.is_some_and(|last| now.saturating_duration_since(last) < PERIOD) {
             written.left_out = written.left_out.saturating_add(1);
             return None;
@@ -43,7 +51,7 @@ mod tests {
 
     #[test]
     fn one_a_second_and_the_rest_is_counted() {
-        let log = LimitedLog::default();
+        let log = LimitedLog::new("FIFO");
         let start = Instant::now();
         assert_eq!(log.turn(start), Some(0));
         assert_eq!(log.turn(start), None);
