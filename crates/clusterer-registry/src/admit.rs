@@ -1,8 +1,8 @@
 //! What becomes of a packet.
 
 use crate::registry::{Peer, Registered};
-use crate::slot::Passage;
-use crate::{ClusterModule, PacketContext, Registration};
+use crate::slot::{Passage, Slot};
+use crate::{ClusterModule, PacketContext, Registration, Volume, Watched};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use clusterer_bin::{Dialect, Packet};
@@ -129,7 +129,7 @@ impl Modules {
         for registered in candidates.iter().filter(meant) {
             match registered.peers.get(&sender) {
                 Some(peer) if peer.address == from || !registered.registration.auth_check => {
-                    return registered.pass(peer, from, sender, now);
+                    return registered.pass(peer, from, sender, packet.bytes().len(), now);
                 }
                 _ if registered.registration.auth_check => reason = DropReason::Auth,
                 _ => stranger = stranger.or(Some(registered)),
@@ -152,9 +152,39 @@ impl Modules {
         registered.peers.get(&node.machine).map(|peer| peer.slot.last_seen())
     }
 
+    /// The nodes that a registered module watches, in order of their machine ids, as they stand now. None for
+    /// a registration that is not one of these.
+    pub fn watched<'m>(
+        &'m self,
+        registration: &Registration,
+        now: Moment,
+    ) -> impl Iterator<Item = Watched> + use<'m> {
+        let mut named = self.named(registration.name.as_bytes()).iter();
+        let registered = named.find(|registered| registered.cluster() == registration.cluster);
+        registered.into_iter().flat_map(move |registered| registered.watched(now))
+    }
+
+    /// What the modules of its cluster have taken from a node.
+    #[must_use]
+    pub fn received(&self, node: NodeKey) -> Volume {
+        self.slots_of(node).map(|slot| slot.received.read()).fold(Volume::default(), Volume::plus)
+    }
+
+    /// When any module of its cluster last heard a node; `None` if none watches it.
+    #[must_use]
+    pub fn last_heard(&self, node: NodeKey) -> Option<Moment> {
+        self.slots_of(node).map(Slot::last_seen).max()
+    }
+
     /// The registrations, in order of names.
     pub fn registrations(&self) -> impl Iterator<Item = &Registration> {
         self.modules.iter().map(|registered| &*registered.registration)
+    }
+
+    fn slots_of(&self, node: NodeKey) -> impl Iterator<Item = &Slot> {
+        let of_cluster = move |registered: &&Registered| registered.cluster() == Some(node.cluster);
+        let registered = self.modules.iter().filter(of_cluster);
+        registered.filter_map(move |registered| Some(&*registered.peers.get(&node.machine)?.slot))
     }
 
     /// The registrations of a name.
@@ -177,13 +207,34 @@ impl Registered {
         self.registration.cluster
     }
 
-    fn pass(&self, peer: &Peer, from: IpAddr, sender: MachineId, now: Moment) -> Verdict<'_> {
+    fn watched(&self, now: Moment) -> impl Iterator<Item = Watched> {
+        let cluster = self.cluster();
+        let peers = self.peers.iter();
+        peers.filter_map(move |(&machine, Peer { slot, .. })| {
+            Some(Watched {
+                node: NodeKey { cluster: cluster?, machine },
+                last_seen: slot.last_seen(),
+                shut_until: slot.shut_until(now),
+                received: slot.received.read(),
+            })
+        })
+    }
+
+    fn pass(
+        &self,
+        peer: &Peer,
+        from: IpAddr,
+        sender: MachineId,
+        bytes: usize,
+        now: Moment,
+    ) -> Verdict<'_> {
         let module = &self.module;
         match (peer.slot.arrive(now), self.cluster()) {
             (Passage::Shut, Some(cluster)) => {
                 Verdict::Disabled { module, node: NodeKey { cluster, machine: sender } }
             }
             (_, cluster) => {
+                peer.slot.received.count(bytes);
                 let context = PacketContext::new(cluster, sender, true, from, now);
                 Verdict::Deliver { module, context }
             }

@@ -73,8 +73,12 @@ mod module;
 mod registration;
 mod registry;
 mod slot;
+mod volume;
+mod watched;
 
 pub use admit::{DropReason, Modules, Verdict};
 pub use module::{ClusterModule, Malformed, ModuleEvent, PacketContext};
 pub use registration::{RegisterError, Registration};
 pub use registry::{Member, Notice, Registry};
+pub use volume::{Meter, Volume};
+pub use watched::Watched;

@@ -1,5 +1,7 @@
-//! What changes with every packet: when a node was last heard by a module, and whether it is shut out.
+//! What changes with every packet: when a node was last heard by a module, whether it is shut out, and how
+//! much came from it.
 
+use crate::Meter;
 use clusterer_node::Moment;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
@@ -12,6 +14,8 @@ pub(crate) struct Slot {
     /// [`OPEN`], or when the node is let in again, milliseconds. It opens and closes by one
     /// compare-exchange, so exactly one thread sees it happen.
     gate: AtomicU64,
+    /// What passed.
+    pub(crate) received: Meter,
 }
 
 const OPEN: u64 = 0;
@@ -35,7 +39,11 @@ pub(crate) enum Watch {
 impl Slot {
     /// Heard just now.
     pub(crate) const fn new(now: Moment) -> Self {
-        Self { last_seen: AtomicU64::new(now.as_millis()), gate: AtomicU64::new(OPEN) }
+        Self {
+            last_seen: AtomicU64::new(now.as_millis()),
+            gate: AtomicU64::new(OPEN),
+            received: Meter::new(),
+        }
     }
 
     /// A packet arrived. One that passes is stamped.
@@ -50,6 +58,12 @@ impl Slot {
 
     pub(crate) fn last_seen(&self) -> Moment {
         Moment::from_millis(self.last_seen.load(Ordering::Relaxed))
+    }
+
+    /// Until when it is shut out. Whoever comes first after that opens the gate.
+    pub(crate) fn shut_until(&self, now: Moment) -> Option<Moment> {
+        let gate = self.gate.load(Ordering::Acquire);
+        (gate != OPEN && gate > now.as_millis()).then_some(Moment::from_millis(gate))
     }
 
     /// When to look again; `None` if the node is silent for longer than `timeout`.

@@ -226,6 +226,55 @@ fn nodes_of_another_protocol_or_cluster_are_not_watched() {
 }
 
 #[test]
+fn what_a_node_sent_is_counted_where_it_is_admitted_and_nowhere_else() {
+    let mut registry = registry(&[(1, true), (2, true)], &[(1, 2), (1, 3), (2, 4)]);
+    let other = Registration::new("n", ClusterId::new(1), T).auth_check(true);
+    registry.register(at(0), other, Arc::new(Nobody)).unwrap();
+    let [m, n] = ["m", "n"].map(|module| packet(module, 2, 1));
+    for bytes in [&m, &m, &n] {
+        admit_at(&registry, ip(2), bytes, 0);
+    }
+    admit_at(&registry, ip(9), &m, 0);
+    admit_at(&registry, ip(2), &packet("nobody", 2, 1), 0);
+    let modules = registry.modules();
+    let volume = |node| (modules.received(node).packets, modules.received(node).bytes);
+    assert_eq!(volume(node(1, 2)), (3, (2 * m.len() + n.len()) as u64));
+    assert_eq!(volume(node(1, 3)), (0, 0), "it sent nothing");
+    assert_eq!(volume(node(2, 2)), (0, 0), "that is another node");
+
+    events(&mut registry, 101);
+    assert_eq!(admit_at(&registry, ip(2), &m, 300), "disabled cluster 1 machine 2");
+    registry.load(at(300), [member(1, 2), member(1, 5)]);
+    assert_eq!(registry.modules().received(node(1, 2)).packets, 3, "a reload keeps it");
+    assert_eq!(registry.modules().received(node(1, 5)).packets, 0);
+}
+
+#[test]
+fn each_module_shows_its_nodes_and_until_when_they_are_shut_out() {
+    let mut registry = registry(&[(1, true), (2, true)], &[(1, 2), (1, 3), (2, 4)]);
+    admit_at(&registry, ip(3), &packet("m", 3, 1), 50);
+    events(&mut registry, 101);
+    let modules = registry.modules();
+    let show = |id, now| {
+        let mut all = modules.registrations();
+        let registration = all.find(|module| module.cluster == ClusterId::new(id)).unwrap();
+        let watched = modules.watched(registration, at(now)).map(|seen| {
+            let until = seen.shut_until.map(Moment::as_millis);
+            (seen.node, seen.last_seen.as_millis(), until, seen.received.packets)
+        });
+        watched.collect::<Vec<_>>()
+    };
+    let third = (node(1, 3), 50, None, 1);
+    assert_eq!(show(1, 300), [(node(1, 2), 0, Some(301), 0), third]);
+    assert_eq!(show(1, 301), [(node(1, 2), 0, None, 0), third], "its time is over");
+    assert_eq!(show(2, 300), [(node(2, 4), 0, Some(301), 0)]);
+    let stranger = Registration::new("m", ClusterId::new(3), T);
+    assert_eq!(modules.watched(&stranger, at(0)).count(), 0);
+    assert_eq!(modules.last_heard(node(1, 3)), Some(at(50)));
+    assert_eq!(modules.last_heard(node(1, 4)), None);
+}
+
+#[test]
 fn a_module_is_found_by_its_name_in_whatever_order_they_registered() {
     let mut registry = registry(&[(1, false)], &[(1, 2)]);
     for name in ["z", "a", "n"] {
