@@ -69,6 +69,12 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Whether it is a failure of the node. Each of them counts as one.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::LinkFailed(_) | Self::NoPong | Self::Reported)
+    }
+
     /// A short word for logs and labels.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -216,8 +216,8 @@ impl Prober {
         }
     }
 
-    /// A pong arrived on a link's connection. Returns whether it answers the ping in flight; a stale
-    /// one changes no state, and one in another machine's name nothing at all.
+    /// A pong arrived on a link's connection. Returns the round trip if it answers the ping in flight; a
+    /// stale one changes no state, and one in another machine's name nothing at all.
     pub fn pong(
         &mut self,
         now: Now,
@@ -225,22 +225,20 @@ impl Prober {
         sender: MachineId,
         nonce: i32,
         out: &mut Vec<Action>,
-    ) -> bool {
-        let Some(link) = self.links.get_mut(id) else { return false };
-        if link.peer.machine != sender {
-            return false;
-        }
+    ) -> Option<Duration> {
+        let link = self.links.get_mut(id).filter(|link| link.peer.machine == sender)?;
         // In time or not: a peer that answers is none of those that never do.
         link.answers |= link.state == LinkState::Open;
         if link.in_flight != Some(nonce) {
-            return false;
+            return None;
         }
+        let round_trip = link.last_attempt.map(|asked| now.mono.since(asked));
         link.in_flight = None;
         link.excused = false;
         self.answers.clear(id);
         self.apply_to_link(now, id, Event::Success, Cause::Success, out);
         self.settle(now.mono, id, false, out);
-        true
+        round_trip
     }
 
     /// An administrator takes a node down, or puts it in use.
@@ -296,6 +294,19 @@ impl Prober {
     #[must_use]
     pub fn link_state(&self, link: LinkId) -> Option<LinkState> {
         self.links.get(link).map(|link| link.state)
+    }
+
+    /// When a node is dialled or pinged next, or a disabled one, or one that is never dialled, counts as up
+    /// again; `None` while it is left alone, or an answer that is late has yet to be judged.
+    #[must_use]
+    pub fn next_attempt(&self, node: NodeKey) -> Option<Moment> {
+        let Probed { availability, link, .. } = self.nodes.get(&node)?;
+        match (availability.admin, availability.reachability, *link) {
+            (AdminState::Enabled, Reachability::Probing | Reachability::Up, Some(link)) => {
+                self.timers.get(Timer::Attempt(link))
+            }
+            _ => self.timers.get(Timer::Node(node)),
+        }
     }
 
     /// The last attempt to connect a link: the one whose events count.

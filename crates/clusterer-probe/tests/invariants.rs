@@ -100,7 +100,7 @@ impl Bench {
                     && let Some(machine) = self.machine(link)
                 {
                     let nonce = if right { nonce } else { nonce.wrapping_add(1) };
-                    let took = self.prober.pong(now, link, machine, nonce, &mut out);
+                    let took = self.prober.pong(now, link, machine, nonce, &mut out).is_some();
                     assert!(right || !took, "a pong that answers nothing was taken");
                     if took {
                         self.wire.pings.remove(&link);
@@ -208,8 +208,15 @@ impl Bench {
             let state = link.and_then(|link| self.prober.link_state(link));
             let enabled = is.admin == AdminState::Enabled;
             let wanted = enabled && is.reachability != Reachability::Disabled;
+            let next = self.prober.next_attempt(node).map(Moment::as_millis);
+            assert!(next.is_none_or(|at| at > self.now), "{node}: {next:?} is over");
             if link.is_some() && wanted || enabled && is.state() == State::Probing {
-                assert!(deadline.is_some(), "{node} {state:?} {is:?} is forgotten");
+                assert!(
+                    deadline.is_some_and(|at| Some(at) <= next),
+                    "{node} {state:?} {is:?} is forgotten"
+                );
+            } else {
+                assert_eq!(next, None, "{node} {state:?} {is:?} is left alone");
             }
         }
         let nodes = self.loaded.len();

@@ -76,15 +76,16 @@ impl Bench {
         self.event(LinkEvent::Failed(LinkFailure::Refused));
     }
 
-    /// The peer answers the last ping that was asked for.
-    pub(crate) fn pong(&mut self) {
+    /// The peer answers the last ping that was asked for. Returns how long it took.
+    pub(crate) fn pong(&mut self) -> Duration {
         let ping = self.actions.iter().rev().find_map(|action| match *action {
             Action::Ping { link, nonce } => Some((link, nonce)),
             _ => None,
         });
         let (link, nonce) = ping.expect("a ping was sent");
         let machine = MachineId::new(2).unwrap();
-        assert!(self.prober.pong(self.now, link, machine, nonce, &mut self.actions));
+        let round_trip = self.prober.pong(self.now, link, machine, nonce, &mut self.actions);
+        round_trip.expect("it is in flight")
     }
 
     /// Lets time pass, a millisecond at a time as far as anything is due.

@@ -133,7 +133,7 @@ fn a_stale_pong_changes_nothing() {
     let Action::Ping { link, nonce } = bench.actions[0] else { panic!("a ping") };
     let machine = MachineId::new(2).unwrap();
     bench.pass(500);
-    assert!(!bench.prober.pong(bench.now, link, machine, nonce, &mut bench.actions));
+    assert_eq!(bench.prober.pong(bench.now, link, machine, nonce, &mut bench.actions), None);
     assert_eq!(bench.state(), 2);
     bench.pong();
     assert_eq!(bench.state(), 1);
@@ -145,10 +145,10 @@ fn a_pong_in_another_name_or_on_another_generation_changes_nothing() {
     bench.pass(1_000);
     let Action::Ping { link, nonce } = bench.actions[0] else { panic!("a ping") };
     let other = MachineId::new(3).unwrap();
-    assert!(!bench.prober.pong(bench.now, link, other, nonce, &mut bench.actions));
+    assert_eq!(bench.prober.pong(bench.now, link, other, nonce, &mut bench.actions), None);
     let late = LinkId { generation: link.generation + 1, ..link };
     let machine = MachineId::new(2).unwrap();
-    assert!(!bench.prober.pong(bench.now, late, machine, nonce, &mut bench.actions));
+    assert_eq!(bench.prober.pong(bench.now, late, machine, nonce, &mut bench.actions), None);
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_pong_of_a_connection_that_has_ended_tells_nothing_of_the_next() {
     let Action::Ping { link, nonce } = bench.actions[0] else { panic!("a ping") };
     bench.event(LinkEvent::Closed);
     let machine = MachineId::new(2).unwrap();
-    assert!(!bench.prober.pong(bench.now, link, machine, nonce, &mut bench.actions));
+    assert_eq!(bench.prober.pong(bench.now, link, machine, nonce, &mut bench.actions), None);
     bench.event(LinkEvent::Connected);
     bench.check("ping, dial, ping");
     bench.pass(10_000);

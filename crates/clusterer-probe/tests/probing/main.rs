@@ -6,3 +6,4 @@ mod bench;
 mod judged;
 mod links;
 mod rows;
+mod told;
