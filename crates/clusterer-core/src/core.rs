@@ -114,11 +114,13 @@ impl Core {
             }
             Input::Loaded(table) => self.load(now, &table, &mut found),
             Input::Pong { link, sender, nonce } => {
-                self.prober.pong(now, link, sender, nonce, &mut found);
+                if let Some(took) = self.prober.pong(now, link, sender, nonce, &mut found) {
+                    self.picture.answered(&self.prober, link, took);
+                }
             }
             Input::Tick => return self.tick(now, actions),
         }
-        self.carry(now.mono, found, actions);
+        self.carry(now, found, actions);
     }
 
     /// Adds a module. Its nodes count as heard now.
@@ -153,7 +155,7 @@ impl Core {
         self.prober.administer(now, node, admin, &mut found)?;
         // Written even if it changes nothing here: the database may say otherwise meanwhile.
         self.persistence.changed(now.mono, node, true);
-        self.carry(now.mono, found, actions);
+        self.carry(now, found, actions);
         Ok(())
     }
 
@@ -171,7 +173,7 @@ impl Core {
         self.require(node, protocol)?;
         let mut found = Vec::new();
         let result = self.prober.report_failure(now, node, &mut found);
-        self.carry(now.mono, found, actions);
+        self.carry(now, found, actions);
         Ok(result?)
     }
 
@@ -215,7 +217,7 @@ impl Core {
             self.note_difference(now.mono, node);
         }
         self.registry.load(now.mono, table.peers().map(member));
-        self.picture.table();
+        self.picture.table(now.unix);
     }
 
     fn target(&self, node: &Node, own_rows: &OwnRows) -> Target {
@@ -264,7 +266,7 @@ impl Core {
         }
         let mut found = Vec::new();
         self.prober.advance(now, &mut found);
-        self.carry(now.mono, found, actions);
+        self.carry(now, found, actions);
         self.registry.advance(now.mono);
         if self.judge_at().is_some_and(|at| at <= now.mono) {
             match self.drain {
@@ -303,7 +305,7 @@ impl Core {
         let mut found = Vec::new();
         self.prober.judge(now, by, heard, &mut found);
         self.prober.advance(now, &mut found);
-        self.carry(now.mono, found, actions);
+        self.carry(now, found, actions);
         let mut notices: Vec<Notice> = Vec::new();
         self.registry.judge(now.mono, by, &mut notices);
         actions.extend(notices.into_iter().map(Action::Notify));
@@ -315,26 +317,22 @@ impl Core {
     }
 
     /// Turns what the prober wants into what the driver does.
-    fn carry(
-        &mut self,
-        now: Moment,
-        found: Vec<clusterer_probe::Action>,
-        actions: &mut Vec<Action>,
-    ) {
+    fn carry(&mut self, now: Now, found: Vec<clusterer_probe::Action>, actions: &mut Vec<Action>) {
         use clusterer_probe::Action as Found;
         for action in found {
             match action {
-                Found::Changed(transition) => self.picture.node(transition.node),
+                Found::Changed(transition) => self.picture.changed(&transition, now.unix),
                 Found::Dial(Attempt { link, .. }) | Found::Hangup(link) => {
                     self.picture.link(&self.prober, link);
                 }
+                Found::Ping { link, .. } => self.picture.pinged(&self.prober, link),
                 _ => {}
             }
             actions.push(match action {
                 Found::Changed(transition) => {
                     // What was loaded is in the database already.
                     if transition.cause != Cause::Reload {
-                        self.persistence.changed(now, transition.node, false);
+                        self.persistence.changed(now.mono, transition.node, false);
                     }
                     Action::Changed(transition)
                 }

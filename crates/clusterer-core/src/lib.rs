@@ -34,6 +34,8 @@ extern crate std;
 
 mod action;
 mod core;
+mod failure;
+mod figures;
 mod persistence;
 mod picture;
 mod ping;
@@ -43,7 +45,9 @@ mod view;
 
 pub use crate::action::{Action, Input};
 pub use crate::core::{Core, StatusError};
+pub use crate::failure::Failure;
+pub use crate::figures::RoundTrip;
 pub use crate::ping::{PING, PONG, ping, pong};
 pub use crate::settings::Settings;
-pub use crate::view::{Admission, ClusterView, NodeView, View};
+pub use crate::view::{Admission, ClusterView, NodeView, Traffic, View};
 pub use clusterer_probe::{Cause, Transition};

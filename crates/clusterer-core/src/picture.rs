@@ -1,12 +1,15 @@
 //! What of the last view is out of date. A new one shares with it the clusters in which nothing changed.
 
+use crate::Failure;
+use crate::figures::Figures;
 use crate::table::TableView;
 use crate::view::{ClusterView, NodeView};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use clusterer_node::{LinkId, LinkState, Node, NodeKey};
-use clusterer_probe::Prober;
+use clusterer_node::{AdminState, Availability, LinkId, LinkState, Node, NodeKey, State, UnixTime};
+use clusterer_probe::{Prober, Transition};
+use core::time::Duration;
 
 /// The last view's clusters, and what has changed since.
 #[derive(Debug)]
@@ -14,38 +17,76 @@ pub(crate) struct Picture {
     clusters: Vec<Arc<ClusterView>>,
     /// Where each node stands in there.
     places: BTreeMap<NodeKey, (usize, usize)>,
-    nodes: BTreeSet<NodeKey>,
-    table: bool,
+    nodes: BTreeMap<NodeKey, News>,
+    /// When the table was loaded, if that is new.
+    table: Option<UnixTime>,
     /// Something has changed, be it none of the nodes.
     stale: bool,
+}
+
+/// What has become of a node since the last view, as far as the prober does not remember it.
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    /// When it came into the state in which it is.
+    since: Option<UnixTime>,
+    failure: Option<Failure>,
 }
 
 impl Default for Picture {
     /// Nothing was ever shown.
     fn default() -> Self {
-        let (clusters, places, nodes) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        Self { clusters, places, nodes, table: true, stale: true }
+        Self {
+            clusters: Vec::new(),
+            places: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            table: Some(UnixTime::ZERO),
+            stale: true,
+        }
     }
 }
 
 impl Picture {
-    pub(crate) const fn table(&mut self) {
-        (self.table, self.stale) = (true, true);
+    pub(crate) const fn table(&mut self, at: UnixTime) {
+        (self.table, self.stale) = (Some(at), true);
     }
 
     pub(crate) const fn modules(&mut self) {
         self.stale = true;
     }
 
-    pub(crate) fn node(&mut self, node: NodeKey) {
-        self.nodes.insert(node);
+    /// A node's availability changed just now.
+    pub(crate) fn changed(&mut self, transition: &Transition, at: UnixTime) {
+        let news = self.nodes.entry(transition.node).or_default();
+        if is_another_state(&transition.from, &transition.to) {
+            news.since = Some(at);
+        }
+        if let Some(failure) = Failure::of(transition, at) {
+            news.failure = Some(failure);
+        }
         self.stale = true;
     }
 
     /// Something happened to a link: all of its nodes show it.
     pub(crate) fn link(&mut self, prober: &Prober, link: LinkId) {
-        self.nodes.extend(prober.nodes_of(link));
+        for &node in prober.nodes_of(link) {
+            self.nodes.entry(node).or_default();
+        }
         self.stale = true;
+    }
+
+    /// A ping is sent on a link. No view changes by that, since it happens all the time.
+    pub(crate) fn pinged(&self, prober: &Prober, link: LinkId) {
+        for &node in prober.nodes_of(link) {
+            if let Some(figures) = self.figures(node) {
+                figures.plan(prober.next_attempt(node));
+            }
+        }
+    }
+
+    /// A ping was answered. No view changes by that.
+    pub(crate) fn answered(&self, prober: &Prober, link: LinkId, took: Duration) {
+        let figures = prober.nodes_of(link).iter().filter_map(|&node| self.figures(node));
+        figures.for_each(|figures| figures.answered(took));
     }
 
     /// The clusters of a new view; `None` if the last one is up to date.
@@ -58,18 +99,27 @@ impl Picture {
             return None;
         }
         let nodes = core::mem::take(&mut self.nodes);
-        if core::mem::take(&mut self.table) {
-            self.draw(table, prober);
+        if let Some(at) = self.table.take() {
+            self.draw(table, prober, &nodes, at);
         } else {
-            nodes.into_iter().for_each(|node| self.redraw(prober, node));
+            nodes.into_iter().for_each(|(node, news)| self.redraw(prober, node, news));
         }
         Some(self.clusters.clone())
     }
 
-    fn draw(&mut self, table: &TableView, prober: &Prober) {
+    fn draw(
+        &mut self,
+        table: &TableView,
+        prober: &Prober,
+        news: &BTreeMap<NodeKey, News>,
+        loaded: UnixTime,
+    ) {
         let clusters = table.clusters.iter().map(|(id, nodes)| {
-            let nodes = nodes.iter().filter_map(|node| view_of(prober, node)).collect();
-            Arc::new(ClusterView { id: *id, nodes })
+            let nodes = nodes.iter().filter_map(|node| {
+                let news = news.get(&node.key()).copied().unwrap_or_default();
+                view_of(prober, node, self.shown(node.key()), news, loaded)
+            });
+            Arc::new(ClusterView { id: *id, nodes: nodes.collect() })
         });
         self.clusters = clusters.collect();
         let places = self.clusters.iter().enumerate().flat_map(|(cluster, shown)| {
@@ -79,21 +129,65 @@ impl Picture {
         self.places = places.collect();
     }
 
-    fn redraw(&mut self, prober: &Prober, node: NodeKey) {
+    fn redraw(&mut self, prober: &Prober, node: NodeKey, news: News) {
         let Some(&(cluster, at)) = self.places.get(&node) else { return };
         let Some(cluster) = self.clusters.get_mut(cluster) else { return };
         // Copied once for all its nodes: the published view holds the former one.
         if let Some(shown) = Arc::make_mut(cluster).nodes.get_mut(at)
-            && let Some(view) = view_of(prober, &shown.node)
+            && let Some(view) = view_of(prober, &shown.node, Some(shown), news, shown.since)
         {
             *shown = view;
         }
     }
+
+    fn shown(&self, node: NodeKey) -> Option<&NodeView> {
+        let &(cluster, at) = self.places.get(&node)?;
+        self.clusters.get(cluster)?.nodes.get(at)
+    }
+
+    fn figures(&self, node: NodeKey) -> Option<&Figures> {
+        self.shown(node)?.figures.as_deref()
+    }
 }
 
-fn view_of(prober: &Prober, node: &Arc<Node>) -> Option<NodeView> {
-    let availability = *prober.availability(node.key())?;
-    let link = prober.link_of(node.key());
+/// How a node is shown that was shown before, or is first shown with a table loaded then.
+fn view_of(
+    prober: &Prober,
+    node: &Arc<Node>,
+    shown: Option<&NodeView>,
+    news: News,
+    loaded: UnixTime,
+) -> Option<NodeView> {
+    let key = node.key();
+    let availability = *prober.availability(key)?;
+    let link = prober.link_of(key);
     let state = link.and_then(|link| prober.link_state(link));
-    Some(NodeView::new(node.clone(), availability, link, state.unwrap_or(LinkState::Idle)))
+    let next = prober.next_attempt(key);
+    let figures = shown.and_then(|shown| shown.figures.clone()).or_else(|| {
+        let in_use = availability.admin == AdminState::Enabled;
+        (in_use && (link.is_some() || next.is_some())).then(|| Arc::new(Figures::new()))
+    });
+    if let Some(figures) = &figures {
+        figures.plan(next);
+        if shown.is_some_and(|shown| shown.link != link) {
+            figures.forget_round_trip();
+        }
+    }
+    let failure = news.failure.map(Arc::new);
+    Some(NodeView {
+        node: node.clone(),
+        availability,
+        link,
+        link_state: state.unwrap_or(LinkState::Idle),
+        since: news.since.or(shown.map(|shown| shown.since)).unwrap_or(loaded),
+        last_failure: failure.or_else(|| shown?.last_failure.clone()),
+        figures,
+    })
+}
+
+/// Whether people would call it another state. What probing found means nothing while an administrator has a
+/// node down.
+fn is_another_state(from: &Availability, to: &Availability) -> bool {
+    let (was, is) = (from.state(), to.state());
+    was != is || is == State::Probing && from.reachability != to.reachability
 }

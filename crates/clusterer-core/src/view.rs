@@ -1,14 +1,17 @@
 //! What other threads know of the node: an immutable picture, replaced whole.
 
+use crate::figures::Figures;
 use crate::ping::{MODULE, PING, PONG};
+use crate::{Failure, RoundTrip};
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use clusterer_bin::{Dialect, Packet};
 use clusterer_node::{
     Availability, ClusterId, LinkId, LinkState, MachineId, Moment, Node, NodeKey, Protocol, State,
+    UnixTime,
 };
-use clusterer_registry::{DropReason, Modules, Verdict};
+use clusterer_registry::{DropReason, Modules, Verdict, Volume};
 use core::net::IpAddr;
 
 /// A node as it stands: its row, its availability, its link.
@@ -23,22 +26,64 @@ pub struct NodeView {
     pub link: Option<LinkId>,
     /// What that link's connection is doing.
     pub link_state: LinkState,
+    /// Since when it is down, up, probing or temporarily disabled, by the wall clock; for a node that has
+    /// not changed that since, when it was first loaded.
+    pub since: UnixTime,
+    pub(crate) last_failure: Option<Arc<Failure>>,
+    /// Of a node that is dialled, or was.
+    pub(crate) figures: Option<Arc<Figures>>,
+}
+
+/// What the modules of a cluster and one of its nodes have sent each other. Pings are no part of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// What was admitted.
+    pub received: Volume,
+    /// What was queued on its link.
+    pub sent: Volume,
 }
 
 impl NodeView {
-    pub(crate) const fn new(
-        node: Arc<Node>,
-        availability: Availability,
-        link: Option<LinkId>,
-        link_state: LinkState,
-    ) -> Self {
-        Self { node, availability, link, link_state }
-    }
-
     /// The state as the database and MI show it.
     #[must_use]
     pub const fn state(&self) -> State {
         self.availability.state()
+    }
+
+    /// Its last failure that this process has seen, be it well again or not.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<Failure> {
+        self.last_failure.as_deref().copied()
+    }
+
+    /// When it is dialled or pinged next; of one that is temporarily disabled, when it counts as up again;
+    /// `None` if it is left alone. Like [`NodeView::round_trip`] and [`NodeView::sent`] this is the figure of
+    /// now, however old the view is; a moment that is over means that it happens in these milliseconds, or
+    /// when a late answer has been judged.
+    #[must_use]
+    pub fn next_attempt(&self) -> Option<Moment> {
+        self.figures.as_ref()?.next_attempt()
+    }
+
+    /// How long its pings took, by the link that it has; `None` if it has not answered one yet.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<RoundTrip> {
+        self.figures.as_ref()?.round_trip()
+    }
+
+    /// What modules have sent to it: what was queued on its link, also if that broke before it went out.
+    /// Kept across reloads.
+    #[must_use]
+    pub fn sent(&self) -> Volume {
+        self.figures.as_ref().map(|figures| figures.sent.read()).unwrap_or_default()
+    }
+
+    /// Counts a packet of so many bytes that was queued for it. For drivers. Any thread; no lock, no allocation.
+    pub fn count_sent(&self, bytes: usize) {
+        if let Some(figures) = &self.figures {
+            figures.sent.count(bytes);
+        }
     }
 }
 
@@ -152,6 +197,21 @@ impl View {
     pub fn knows(&self, from: IpAddr, machine: i32) -> bool {
         MachineId::new(machine)
             .is_some_and(|machine| self.known.contains(&(machine, from.to_canonical())))
+    }
+
+    /// What the cluster's modules and a node have sent each other; `None` if there is no such node. Kept
+    /// across reloads. The figure of now, however old the view is.
+    #[must_use]
+    pub fn traffic(&self, key: NodeKey) -> Option<Traffic> {
+        let sent = self.node(key)?.sent();
+        Some(Traffic { received: self.modules.received(key), sent })
+    }
+
+    /// When any of the cluster's modules last heard a node (at first, when it was loaded); `None` if none
+    /// watches it. [`Modules::watched`] says so of each module. The figure of now, however old the view is.
+    #[must_use]
+    pub fn last_seen(&self, key: NodeKey) -> Option<Moment> {
+        self.modules.last_heard(key)
     }
 
     /// The registered modules.

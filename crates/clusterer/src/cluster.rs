@@ -289,8 +289,9 @@ impl Cluster {
         self.ask(Command::Reload).await.unwrap_or(Err(ReloadError::Stopped))
     }
 
-    /// Everything that is known at this moment: clusters, nodes, states, links. It never changes; ask again
-    /// for a later one, or [subscribe](Cluster::subscribe).
+    /// Everything that is known at this moment: clusters, nodes, states, links. It never changes, but for the
+    /// figures that are said to be those of now (pings, traffic, last seen); ask again for a later one, or
+    /// [subscribe](Cluster::subscribe).
     ///
     /// ```
     /// # use clusterer::{Cluster, ClusterId, MachineId, MemoryStore};

@@ -102,7 +102,9 @@ pub use tally::{CALLBACK_BUCKETS, CALLBACK_SECONDS};
 pub use weak::WeakCluster;
 
 pub use clusterer_bin::{Dialect, FieldError, Packet, PacketWriter, Reader};
-pub use clusterer_core::{Cause, ClusterView, NodeView, StatusError, Transition, View};
+pub use clusterer_core::{
+    Cause, ClusterView, Failure, NodeView, RoundTrip, StatusError, Traffic, Transition, View,
+};
 pub use clusterer_net::{BindError, Ingress, ListenerConfig, SendError, Transport};
 pub use clusterer_node::{
     AdminState, Availability, BoxFuture, Cell, Change, ClusterId, DbId, Flushed, LinkFailure,
@@ -110,5 +112,6 @@ pub use clusterer_node::{
     Reachability, Row, SkippedRow, State, StoreError, UnixTime,
 };
 pub use clusterer_registry::{
-    ClusterModule, Malformed, ModuleEvent, PacketContext, RegisterError, Registration,
+    ClusterModule, Malformed, ModuleEvent, Modules, PacketContext, RegisterError, Registration,
+    Volume, Watched,
 };

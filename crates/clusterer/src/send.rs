@@ -55,7 +55,10 @@ impl Cluster {
             let machine = node.node.row.machine;
             let outcome = match (node.state(), node.link) {
                 (State::Up, Some(link)) => {
-                    transport.send(link, packet.to(machine.get())).map_err(SkipReason::Link)
+                    let packet = packet.to(machine.get());
+                    let bytes = packet.len();
+                    let sent = transport.send(link, packet).map_err(SkipReason::Link);
+                    sent.inspect(|()| node.count_sent(bytes))
                 }
                 (State::Up, None) => Err(SkipReason::NoLink),
                 (state, _) => Err(SkipReason::State(state)),

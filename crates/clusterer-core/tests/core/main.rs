@@ -5,3 +5,4 @@
 mod bench;
 mod deadlines;
 mod pieces;
+mod told;

@@ -3,8 +3,8 @@
 use crate::figures;
 use crate::support::{TestStore, cluster, ends, eventually, machine, node, row, state};
 use clusterer::{
-    Cluster, ClusterModule, Dialect, ListenerConfig, Malformed, ModuleEvent, Packet, PacketContext,
-    Protocol, Registration, State,
+    Cluster, ClusterModule, Dialect, ListenerConfig, Malformed, ModuleEvent, Moment, Packet,
+    PacketContext, Protocol, Registration, State, Traffic,
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -103,6 +103,39 @@ async fn packets_arrive_in_order_while_both_ends_reload() {
     }
     eventually("all arrive", || pair.seen(1).len() == 200).await;
     assert_eq!(pair.seen(1), (0..200).collect::<Vec<_>>());
+    pair.end().await;
+}
+
+#[tokio::test]
+async fn traffic_and_round_trips_are_known_by_node_and_survive_reloads() {
+    const BURST: i32 = 50;
+    let pair = Pair::start(Duration::from_secs(60)).await;
+    let [from, to] = &pair.nodes;
+    for number in 0..BURST {
+        send(from, COUNT, number);
+        if number % 20 == 0 {
+            for engine in &pair.nodes {
+                ends("a reload", engine.reload()).await.expect("the store is well");
+            }
+        }
+    }
+    let count = BURST.unsigned_abs().into();
+    eventually("all arrive", || pair.seen(1).len() as u64 == count).await;
+    let traffic = |engine: &Cluster, peer| engine.view().traffic(node(peer)).unwrap();
+    let (sent, received) = (traffic(from, 2).sent, traffic(to, 1).received);
+    assert_eq!((sent.packets, sent), (count, received), "pings are not among them");
+    assert_eq!(sent.bytes % count, 0, "all are as long");
+    assert_eq!(traffic(from, 2).received, Traffic::default().received, "nothing came back");
+
+    let view = from.view();
+    let peer = view.node(node(2)).unwrap();
+    eventually("a ping is answered", || peer.round_trip().is_some()).await;
+    assert!(peer.round_trip().unwrap().last < Duration::from_secs(20));
+    let seen = |at: &Moment| *at <= from.now().after(Duration::from_secs(1));
+    assert!(peer.next_attempt().as_ref().is_some_and(seen), "it is pinged every second");
+    let module = view.modules().registrations().next().unwrap();
+    let mut watched = view.modules().watched(module, from.now());
+    assert_eq!(watched.next().map(|watched| watched.node), Some(node(2)));
     pair.end().await;
 }
 
