@@ -7,6 +7,8 @@ use core::time::Duration;
 
 /// No round trip is known.
 const UNKNOWN: u32 = u32::MAX;
+/// Microseconds, more than an hour: no ping is waited for that long.
+const LONGEST: u32 = UNKNOWN - 1;
 /// Nothing is planned.
 const NEVER: u64 = u64::MAX;
 /// The part of the last round trip in the smoothed one.
@@ -32,6 +34,7 @@ pub(crate) struct Figures {
     next_attempt: AtomicU64,
     /// Microseconds, or [`UNKNOWN`].
     last: AtomicU32,
+    /// Microseconds; means nothing while the last one is unknown.
     smoothed: AtomicU32,
 }
 
@@ -41,7 +44,7 @@ impl Figures {
             sent: Meter::new(),
             next_attempt: AtomicU64::new(NEVER),
             last: AtomicU32::new(UNKNOWN),
-            smoothed: AtomicU32::new(UNKNOWN),
+            smoothed: AtomicU32::new(0),
         }
     }
 
@@ -56,16 +59,16 @@ impl Figures {
 
     pub(crate) fn round_trip(&self) -> Option<RoundTrip> {
         let [last, smoothed] = [&self.last, &self.smoothed].map(|of| of.load(Ordering::Relaxed));
-        let known = last != UNKNOWN && smoothed != UNKNOWN;
-        known.then(|| RoundTrip { last: duration(last), smoothed: duration(smoothed) })
+        let known = RoundTrip { last: duration(last), smoothed: duration(smoothed) };
+        (last != UNKNOWN).then_some(known)
     }
 
     pub(crate) fn answered(&self, round_trip: Duration) {
-        // More than an hour is an hour: no ping is waited for that long.
-        let last = u32::try_from(round_trip.as_micros()).unwrap_or(UNKNOWN - 1).min(UNKNOWN - 1);
-        let smoothed = match self.smoothed.load(Ordering::Relaxed) {
+        let last = u32::try_from(round_trip.as_micros()).unwrap_or(LONGEST).min(LONGEST);
+        let former = self.smoothed.load(Ordering::Relaxed);
+        let smoothed = match self.last.load(Ordering::Relaxed) {
             UNKNOWN => last,
-            former => former - former / SHARE + last / SHARE,
+            _ => former - former / SHARE + last / SHARE,
         };
         self.smoothed.store(smoothed, Ordering::Relaxed);
         self.last.store(last, Ordering::Relaxed);
@@ -74,7 +77,6 @@ impl Figures {
     /// Its link leads somewhere else now.
     pub(crate) fn forget_round_trip(&self) {
         self.last.store(UNKNOWN, Ordering::Relaxed);
-        self.smoothed.store(UNKNOWN, Ordering::Relaxed);
     }
 }
 
@@ -102,13 +104,16 @@ mod tests {
         assert_eq!(figures.round_trip(), Some(RoundTrip { last, smoothed }));
         figures.forget_round_trip();
         assert_eq!(figures.round_trip(), None);
+        figures.answered(millis(8));
+        let [last, smoothed] = [millis(8), millis(8)];
+        assert_eq!(figures.round_trip(), Some(RoundTrip { last, smoothed }), "it begins anew");
     }
 
     #[test]
     fn a_round_trip_beyond_all_reason_is_one_all_the_same() {
         let figures = Figures::new();
-        for _ in 0..100 {
-            figures.answered(Duration::MAX);
+        for beyond in [u64::from(UNKNOWN), u64::MAX] {
+            figures.answered(Duration::from_micros(beyond));
         }
         assert!(figures.round_trip().is_some_and(|known| known.last > Duration::from_secs(4_000)));
     }

@@ -191,3 +191,37 @@ fn is_another_state(from: &Availability, to: &Availability) -> bool {
     let (was, is) = (from.state(), to.state());
     was != is || is == State::Probing && from.reachability != to.reachability
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Core, Input, Settings};
+    use alloc::format;
+    use alloc::vec::Vec;
+    use clusterer_node::{Cell, MachineId, Now, RawRow, ResolvedRow, Row, Table, UnixTime};
+
+    #[test]
+    fn nodes_that_are_left_alone_have_no_figures() {
+        let rows = [(1, "bin", 1), (2, "bin", 1), (3, "bin", 0), (4, "udp", 1), (5, "udp", 2)];
+        let rows = rows.map(|(id, protocol, state)| {
+            let raw = RawRow {
+                id: Cell::Int(id),
+                cluster_id: Cell::Int(1),
+                machine_id: Cell::Int(id),
+                url: Cell::Text(format!("{protocol}:127.0.0.{id}:5566")),
+                state: Cell::Int(state),
+                ..RawRow::default()
+            };
+            let row = Row::parse(&raw, UnixTime::ZERO).unwrap().row;
+            ResolvedRow { row, address: format!("127.0.0.{id}:5566").parse().unwrap() }
+        });
+        let own = MachineId::new(1).unwrap();
+        let mut core = Core::new(own, Settings::default(), 0);
+        let (table, _) = Table::build(own, rows.into());
+        core.handle(Now::default(), Input::Loaded(table), &mut Vec::new());
+        let view = core.take_view().unwrap();
+        let nodes = view.clusters().flat_map(|cluster| &cluster.nodes);
+        let counted = nodes.filter(|node| node.figures.is_some());
+        let counted: Vec<_> = counted.map(|node| node.node.row.machine.get()).collect();
+        assert_eq!(counted, [2, 5], "one is dialled, the other counts as up after its duration");
+    }
+}

@@ -1,8 +1,8 @@
 //! What is told of a node to those who look: when it is tried next, how long a ping took.
 
 use crate::bench::{Bench, START, node, status, target, up};
-use clusterer_node::{AdminState, LinkEvent, Moment, State};
-use clusterer_probe::Target;
+use clusterer_node::{AdminState, LinkEvent, LinkFailure, Moment, State};
+use clusterer_probe::{Cause, Target};
 use std::time::Duration;
 
 fn next(bench: &Bench) -> Option<u64> {
@@ -91,4 +91,14 @@ fn a_round_trip_is_the_time_from_the_ping_that_was_answered() {
     assert_eq!(bench.pong(), Duration::from_millis(399), "this one was asked at 1100");
     bench.pass(601);
     assert_eq!(bench.pong(), Duration::ZERO);
+}
+
+#[test]
+fn a_failure_is_what_a_link_a_missing_pong_or_a_module_tells() {
+    for cause in [Cause::LinkFailed(LinkFailure::Refused), Cause::NoPong, Cause::Reported] {
+        assert!(cause.is_failure(), "{cause:?}");
+    }
+    for cause in [Cause::Administrator, Cause::DurationOver, Cause::Reload, Cause::Success] {
+        assert!(!cause.is_failure(), "{cause:?}");
+    }
 }
