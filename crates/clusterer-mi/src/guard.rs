@@ -55,7 +55,7 @@ impl Guard for Patience {
 }
 
 /// `None` if the future panics. It is not polled again then.
-async fn catch_panic<T>(mut future: BoxFuture<'_, T>) -> Option<T> {
+pub(crate) async fn catch_panic<T>(mut future: BoxFuture<'_, T>) -> Option<T> {
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
         Ok(Poll::Pending) => Poll::Pending,

@@ -1,5 +1,5 @@
-//! The management interface (MI): a table of commands, and the text FIFO that OpenSIPS 2.x scripts
-//! talk to.
+//! The management interface (MI): a table of commands, the text FIFO that OpenSIPS 2.x scripts talk to,
+//! and JSON-RPC over HTTP.
 //!
 //! A command is a [`Spec`] and an async function from [`Args`] to a [`MiReply`], which is one value
 //! that any transport can render, as text or as JSON. Programs fill a [`CommandTable`] and hand it to transports; those only
@@ -24,6 +24,7 @@
 //! # Features
 //! - `fifo` (default): `FifoServer`, on tokio. Linux.
 //! - `fifo-client`: `call` alone, blocking, without tokio. Part of `fifo`.
+//! - `http`: `HttpServer`, on tokio: JSON-RPC, and pages and event streams of the program.
 //! - `json`: `jsonrpc`, the JSON-RPC form, free of IO as the text form is.
 //!
 //! Without features the crate is the table and the text form.
@@ -35,7 +36,8 @@
 //!
 //! # What it refuses to do
 //! Know any cluster: the commands of one are added by the program. Follow a reply name out of its
-//! directory, through a link or into anything but a FIFO. Wait for a client without end.
+//! directory, through a link or into anything but a FIFO. Wait for a client without end. Let other hosts run
+//! commands over HTTP without a token, unless told to; do what a page of another site makes a browser ask.
 
 #![forbid(unsafe_code)]
 
@@ -53,6 +55,8 @@ mod data;
 mod fifo;
 #[cfg(any(feature = "json", feature = "server"))]
 mod guard;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "json")]
 pub mod jsonrpc;
 #[cfg(feature = "server")]
@@ -70,6 +74,11 @@ pub use client::{ClientError, call};
 pub use data::MiData;
 #[cfg(feature = "fifo")]
 pub use fifo::{FifoConfig, FifoError, FifoHandle, FifoServer};
+#[cfg(feature = "http")]
+pub use http::{
+    EventSender, HttpConfig, HttpError, HttpHandle, HttpResponse, HttpServer, ServerEvent,
+    StreamClosed, Token, TokenError,
+};
 #[cfg(feature = "json")]
 pub use jsonrpc::JsonAnswer;
 pub use reference::reference;

@@ -1,0 +1,21 @@
+//! The HTTP server: commands as JSON-RPC, and whatever pages and event streams a program mounts.
+
+mod access;
+mod activity;
+mod body;
+mod config;
+mod connection;
+mod connections;
+mod events;
+mod response;
+mod routes;
+mod server;
+mod socket;
+mod token;
+mod upload;
+
+pub use config::{HttpConfig, HttpError};
+pub use events::{EventSender, ServerEvent, StreamClosed};
+pub use response::HttpResponse;
+pub use server::{HttpHandle, HttpServer};
+pub use token::{Token, TokenError};
