@@ -121,6 +121,29 @@ fn a_metrics_port_in_use() -> Result<()> {
 }
 
 #[test]
+fn an_http_port_in_use() -> Result<()> {
+    let mut bench = Bench::new()?;
+    let address = free_address()?;
+    let _listener = TcpListener::bind(address)?;
+    bench.config += &format!("[mi.http]\nlisten = \"{address}\"\n");
+    bench.refuses(&["mi.http.listen", &address.to_string(), "in use"])
+}
+
+#[test]
+fn a_token_that_is_none() -> Result<()> {
+    for (text, why) in [(None, "cannot read"), (Some("hunter2"), "16 to 1024 characters")] {
+        let mut bench = Bench::new()?;
+        let file = bench.lab.path().join("token");
+        if let Some(text) = text {
+            fs::write(&file, text)?;
+        }
+        bench.config += &format!("[mi.http]\ntoken_file = \"{}\"\n", file.display());
+        bench.refuses(&["mi.http.token_file", why])?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_fifo_path_that_is_a_regular_file() -> Result<()> {
     let bench = Bench::new()?;
     let fifo = bench.lab.path().join("regular");

@@ -14,6 +14,7 @@ mod bad_config;
 mod databases;
 mod demo;
 mod hosts;
+mod http;
 mod lifecycle;
 mod manual;
 mod membership;

@@ -1,47 +1,71 @@
-//! The Prometheus exporter: the recorder that the crates' metrics go to.
+//! The Prometheus exporter: the recorder that the crates' metrics go to, and the server that shows it.
 
 use anyhow::{Context as _, Result};
 use clusterer::{CALLBACK_BUCKETS, CALLBACK_SECONDS};
-use metrics_exporter_prometheus::{ExporterFuture, Matcher, PrometheusBuilder, PrometheusRecorder};
+use clusterer_mi::{HttpConfig, HttpHandle, HttpResponse, HttpServer};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 /// The recorder keeps every duration until it is added to its bucket: a flood of packets is one of
 /// durations.
 const UPKEEP: Duration = Duration::from_secs(1);
 
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// An exporter whose address is bound, and which does not record yet.
 pub(crate) struct Exporter {
     recorder: PrometheusRecorder,
-    serve: ExporterFuture,
+    server: HttpServer,
+}
+
+/// An exporter that records and answers scrapes.
+pub(crate) struct Exporting {
+    server: HttpHandle,
+    upkeep: JoinHandle<()>,
 }
 
 impl Exporter {
-    /// To be called on a tokio runtime.
     pub(crate) fn bind(address: SocketAddr) -> Result<Self> {
-        let builder = PrometheusBuilder::new()
-            .with_http_listener(address)
-            .upkeep_timeout(UPKEEP)
+        let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Full(CALLBACK_SECONDS.into()), &CALLBACK_BUCKETS)
-            .context("a histogram without buckets")?;
-        let (recorder, serve) =
-            builder.build().with_context(|| format!("cannot listen on {address}"))?;
-        Ok(Self { recorder, serve })
+            .context("a histogram without buckets")?
+            .build_recorder();
+        let mut config = HttpConfig::new(address);
+        // Figures only. Who lets others reach them has written that address.
+        config.insecure = true;
+        let figures = recorder.handle();
+        let server = HttpServer::bind(config)?.get("/metrics", move || {
+            std::future::ready(HttpResponse::new(TEXT_FORMAT, figures.render()))
+        });
+        Ok(Self { recorder, server })
     }
 
-    /// Records from now on, and answers scrapes.
-    pub(crate) fn install(self) -> Result<()> {
+    /// Records from now on, and answers scrapes. To be called on a tokio runtime.
+    pub(crate) fn install(self) -> Result<Exporting> {
+        let figures = self.recorder.handle();
         metrics::set_global_recorder(self.recorder)
             .ok()
             .context("another metrics recorder is installed")?;
         clusterer::describe_metrics();
         clusterer_net::describe_metrics();
-        let serve = self.serve;
-        tokio::spawn(async move {
-            if serve.await.is_err() {
-                tracing::error!("the metrics exporter has ended");
+        let upkeep = tokio::spawn(async move {
+            let mut timer = tokio::time::interval(UPKEEP);
+            timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                timer.tick().await;
+                figures.run_upkeep();
             }
         });
-        Ok(())
+        Ok(Exporting { server: self.server.serve()?, upkeep })
+    }
+}
+
+impl Exporting {
+    pub(crate) async fn end(self) {
+        self.server.shutdown().await;
+        self.upkeep.abort();
     }
 }

@@ -7,6 +7,7 @@
 mod commands;
 mod config;
 mod exporter;
+mod http;
 mod run;
 
 use clap::{Parser, Subcommand};

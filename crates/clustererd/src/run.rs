@@ -2,11 +2,12 @@
 
 use crate::commands::commands;
 use crate::config::{Clusterer, Config, ConfigError, Fifo};
-use crate::exporter::Exporter;
+use crate::exporter::{Exporter, Exporting};
+use crate::http;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clusterer::{Cluster, Dialect, ListenerConfig, MachineId, NodeStore, StartError, StoreError};
 use clusterer_db::Options;
-use clusterer_mi::{FifoConfig, FifoError, FifoHandle, FifoServer};
+use clusterer_mi::{FifoConfig, FifoError, FifoHandle, FifoServer, HttpHandle};
 use clusterer_ratelimit::{RateLimit, Running};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::Arc;
@@ -72,7 +73,9 @@ fn raise_descriptor_limit() {
 /// Everything that runs.
 struct Node {
     cluster: Cluster,
+    exporter: Option<Exporting>,
     fifo: Option<FifoHandle>,
+    http: Option<HttpHandle>,
     ratelimit: Option<Running>,
 }
 
@@ -92,14 +95,18 @@ struct Signals {
 impl Node {
     /// Starts in an order in which whatever can be wrong is found before anything is seen from outside.
     async fn start(config: Config) -> Result<Self, Failure> {
-        if let Some(metrics) = &config.metrics {
-            let exporter = Exporter::bind(metrics.listen.value.0)
-                .map_err(|error| metrics.listen.error(format_args!("{error:#}")))?;
-            exporter.install().map_err(Failure::Run)?;
-        }
+        let exporter = match &config.metrics {
+            Some(metrics) => {
+                let exporter = Exporter::bind(metrics.listen.value.0)
+                    .map_err(|error| metrics.listen.error(format_args!("{error:#}")))?;
+                Some(exporter.install().map_err(Failure::Run)?)
+            }
+            None => None,
+        };
         let own = server_id(&config.clusterer)?;
         let store = open_store(&config.clusterer).await?;
         let fifo = config.fifo.as_ref().map(bind_fifo).transpose()?;
+        let http = config.http.as_ref().map(http::bind).transpose()?;
         let cluster = start_cluster(&config, own, store).await?;
         let ratelimit = config
             .ratelimit
@@ -111,11 +118,17 @@ impl Node {
         };
         let table = commands(&cluster, ratelimit.as_ref()).map_err(Failure::Run)?;
         let fifo = match fifo {
-            Some(fifo) => Some(fifo.serve(table).map_err(|error| Failure::Run(error.into()))?),
+            Some(fifo) => {
+                Some(fifo.serve(table.clone()).map_err(|error| Failure::Run(error.into()))?)
+            }
+            None => None,
+        };
+        let http = match http {
+            Some(http) => Some(http::serve(http, &cluster, table)?),
             None => None,
         };
         tracing::info!(server_id = %own, listen = ?cluster.local_addresses(), "running");
-        Ok(Self { cluster, fifo, ratelimit: running })
+        Ok(Self { cluster, exporter, fifo, http, ratelimit: running })
     }
 
     /// Obeys signals until one ends it.
@@ -156,13 +169,25 @@ impl Node {
 
     /// First nobody asks for anything more, then what is queued goes out.
     async fn end(self) {
-        if let Some(fifo) = self.fifo {
-            fifo.shutdown().await;
-        }
+        let fifo = async {
+            if let Some(fifo) = self.fifo {
+                fifo.shutdown().await;
+            }
+        };
+        let http = async {
+            if let Some(http) = self.http {
+                http.shutdown().await;
+            }
+        };
+        // Each waits for a while for what is under way.
+        tokio::join!(fifo, http);
         if let Some(ratelimit) = self.ratelimit {
             ratelimit.stop().await;
         }
         self.cluster.shutdown().await;
+        if let Some(exporter) = self.exporter {
+            exporter.end().await;
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! share.
 
 use super::key::{Entry, Key};
-use super::kind::{Flag, Integer, Listeners, Mode, OffOrPeriod, Optional, Parsed, Period};
+use super::kind::{Flag, Hosts, Integer, Listeners, Mode, OffOrPeriod, Optional, Parsed, Period};
 use super::value::{AbsolutePath, Account, Algorithm, LogLevel, SqlName, TcpAddress};
 use clusterer_db::DbUrl;
 use std::ops::RangeInclusive;
@@ -34,6 +34,11 @@ pub(crate) const SECTIONS: &[Section] = &[
         meaning: "Management over a FIFO, as `opensipsctl fifo` speaks it.",
     },
     Section {
+        path: "mi.http",
+        meaning: "Management over HTTP: JSON-RPC at `POST /mi`, as OpenSIPS 4.0 speaks it, and what is for reading \
+                  ([http.md](http.md)).",
+    },
+    Section {
         path: "metrics",
         meaning: "Metrics for Prometheus, at `/metrics` over HTTP. Without it, none are served.",
     },
@@ -46,7 +51,7 @@ pub(crate) const SECTIONS: &[Section] = &[
 ];
 
 /// Sections that the design has and this version has not.
-pub(crate) const LATER: &[&str] = &["mi.datagram", "mi.http"];
+pub(crate) const LATER: &[&str] = &["mi.datagram"];
 
 /// In the order of the reference: section by section.
 pub(crate) const KEYS: &[&dyn Entry] = &[
@@ -75,6 +80,11 @@ pub(crate) const KEYS: &[&dyn Entry] = &[
     &FIFO_USER,
     &FIFO_GROUP,
     &REPLY_DIR,
+    &HTTP_LISTEN,
+    &HTTP_ROOT,
+    &HTTP_TOKEN_FILE,
+    &HTTP_INSECURE,
+    &HTTP_HOSTS,
     &METRICS_LISTEN,
     &TIMER_INTERVAL,
     &EXPIRE_TIME,
@@ -260,6 +270,42 @@ pub(crate) static REPLY_DIR: Key<Parsed<AbsolutePath>> = Key {
     path: "mi.fifo.reply_dir",
     kind: Parsed::with_default("/tmp/", "the absolute path of a directory"),
     meaning: "The directory in which clients make their reply FIFOs.",
+};
+
+pub(crate) static HTTP_LISTEN: Key<Parsed<TcpAddress>> = Key {
+    path: "mi.http.listen",
+    kind: Parsed::with_default("127.0.0.1:8888", "\"ADDRESS:PORT\", such as \"127.0.0.1:8888\""),
+    meaning: "The address to listen on. One that other hosts can reach needs a `token_file`.",
+};
+
+pub(crate) static HTTP_ROOT: Key<Parsed<String>> = Key {
+    path: "mi.http.root",
+    kind: Parsed::with_default(
+        "mi",
+        "a path of letters, digits, - and _, without a slash around it",
+    ),
+    meaning: "The path at which commands are taken.",
+};
+
+pub(crate) static HTTP_TOKEN_FILE: Key<Optional<Parsed<AbsolutePath>>> = Key {
+    path: "mi.http.token_file",
+    kind: Optional(Parsed::required("the absolute path of a file")),
+    meaning: "A file with a secret of 16 to 1024 characters, read at the start. Who runs a command has to send \
+              it, `Authorization: Bearer SECRET`; on an address that other hosts can reach, also who reads.",
+};
+
+pub(crate) static HTTP_INSECURE: Key<Flag> = Key {
+    path: "mi.http.insecure",
+    kind: Flag { default: false },
+    meaning: "Listen on an address that other hosts can reach without a token: whoever reaches it runs \
+              commands.",
+};
+
+pub(crate) static HTTP_HOSTS: Key<Hosts> = Key {
+    path: "mi.http.hosts",
+    kind: Hosts,
+    meaning: "Further names in URLs by which this server may be called, such as that of a proxy. On loopback \
+              `localhost` and loopback addresses always work; elsewhere any name does if none is written.",
 };
 
 pub(crate) static METRICS_LISTEN: Key<Parsed<TcpAddress>> = Key {

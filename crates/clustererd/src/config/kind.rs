@@ -5,6 +5,7 @@ use super::key::{Describe, Kind, Setting};
 use super::listen;
 use super::raw::Scalar;
 use super::source::{Fault, Source, Span};
+use super::value::HostName;
 use super::{env, keys};
 use std::fmt::Display;
 use std::marker::PhantomData;
@@ -289,6 +290,37 @@ impl Kind for Listeners {
             listeners.push(Setting::new(address, keys::BIN_LISTEN.path, source.place(&span)));
         }
         Ok(listeners)
+    }
+}
+
+/// Names of hosts, none by default.
+pub(crate) struct Hosts;
+
+impl Describe for Hosts {
+    fn expected(&self) -> String {
+        "an array of host names such as [\"node-a.example.com\"]".to_owned()
+    }
+
+    fn default_toml(&self) -> Option<String> {
+        Some("[]".to_owned())
+    }
+}
+
+impl Kind for Hosts {
+    type Raw = Vec<Spanned<String>>;
+    type Value = Vec<HostName>;
+
+    fn default(&self) -> Option<Self::Value> {
+        Some(Vec::new())
+    }
+
+    fn read(&self, raw: Spanned<Self::Raw>, source: &Source<'_>) -> Result<Self::Value, Fault> {
+        let read = |element: Spanned<String>| {
+            let span = element.span();
+            let text = source.expand(element.get_ref(), &span)?;
+            text.parse().map_err(|error| mismatch(&span, error, "a name without a port"))
+        };
+        raw.into_inner().into_iter().map(read).collect()
     }
 }
 

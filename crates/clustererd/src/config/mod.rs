@@ -21,7 +21,7 @@ mod value;
 
 pub(crate) use error::ConfigError;
 pub(crate) use reference::reference;
-pub(crate) use section::{Bin, Clusterer, Fifo, Log, Metrics, RateLimit};
+pub(crate) use section::{Bin, Clusterer, Fifo, Http, Log, Metrics, RateLimit};
 pub(crate) use value::LogLevel;
 
 use error::{Place, Position};
@@ -40,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) clusterer: Clusterer,
     pub(crate) bin: Option<Bin>,
     pub(crate) fifo: Option<Fifo>,
+    pub(crate) http: Option<Http>,
     pub(crate) metrics: Option<Metrics>,
     pub(crate) ratelimit: Option<RateLimit>,
     pub(crate) log: Log,
@@ -85,6 +86,7 @@ impl Config {
             clusterer: Clusterer::read(raw.clusterer, &source)?,
             bin: raw.bin.map(|bin| Bin::read(bin, &source)).transpose()?,
             fifo: raw.mi.fifo.map(|fifo| Fifo::read(fifo, &source)).transpose()?,
+            http: raw.mi.http.map(|http| Http::read(http, &source)).transpose()?,
             metrics: raw.metrics.map(|metrics| Metrics::read(metrics, &source)).transpose()?,
             ratelimit: raw.ratelimit.map(|raw| RateLimit::read(raw, &source)).transpose()?,
             log: Log::read(raw.log, &source)?,

@@ -53,6 +53,7 @@ pub(crate) struct Bin {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mi {
     pub(crate) fifo: Key<Fifo>,
+    pub(crate) http: Key<Http>,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +64,16 @@ pub(crate) struct Fifo {
     pub(crate) fifo_user: Key<String>,
     pub(crate) fifo_group: Key<String>,
     pub(crate) reply_dir: Key<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Http {
+    pub(crate) listen: Key<String>,
+    pub(crate) root: Key<String>,
+    pub(crate) token_file: Key<String>,
+    pub(crate) insecure: Key<Scalar>,
+    pub(crate) hosts: Key<Vec<Spanned<String>>>,
 }
 
 #[derive(Deserialize)]

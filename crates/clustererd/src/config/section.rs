@@ -4,9 +4,10 @@ use super::error::{ConfigError, Place};
 use super::key::{self, Key, Setting};
 use super::kind::Integer;
 use super::source::{Source, Span};
-use super::value::{AbsolutePath, Account, LogLevel, SqlName, TcpAddress};
+use super::value::{AbsolutePath, Account, HostName, LogLevel, SqlName, TcpAddress};
 use super::{duration, keys, raw};
 use clusterer_db::{DbUrl, TableNames};
+use clusterer_mi::{HttpConfig, HttpError};
 use clusterer_ratelimit::Parameters;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -41,6 +42,15 @@ pub(crate) struct Fifo {
     pub(crate) fifo_user: Setting<Option<Account>>,
     pub(crate) fifo_group: Setting<Option<Account>>,
     pub(crate) reply_dir: Setting<AbsolutePath>,
+}
+
+/// `[mi.http]`
+pub(crate) struct Http {
+    pub(crate) listen: Setting<TcpAddress>,
+    pub(crate) root: Setting<String>,
+    pub(crate) token_file: Setting<Option<AbsolutePath>>,
+    pub(crate) insecure: Setting<bool>,
+    pub(crate) hosts: Setting<Vec<HostName>>,
 }
 
 /// `[metrics]`
@@ -144,6 +154,49 @@ impl Fifo {
             fifo_group: keys::FIFO_GROUP.read(raw.fifo_group, at)?,
             reply_dir: keys::REPLY_DIR.read(raw.reply_dir, at)?,
         })
+    }
+}
+
+impl Http {
+    pub(super) fn read(
+        section: Spanned<raw::Http>,
+        source: &Source<'_>,
+    ) -> Result<Self, ConfigError> {
+        let at = &source.section(section.span());
+        let raw = section.into_inner();
+        let http = Self {
+            listen: keys::HTTP_LISTEN.read(raw.listen, at)?,
+            root: keys::HTTP_ROOT.read(raw.root, at)?,
+            token_file: keys::HTTP_TOKEN_FILE.read(raw.token_file, at)?,
+            insecure: keys::HTTP_INSECURE.read(raw.insecure, at)?,
+            hosts: keys::HTTP_HOSTS.read(raw.hosts, at)?,
+        };
+        let mut config = http.config();
+        // What the file holds is seen when the server starts.
+        config.insecure |= http.token_file.value.is_some();
+        config.check().map_err(|error| http.error(&error))?;
+        Ok(http)
+    }
+
+    /// Without the token, which is in a file.
+    pub(crate) fn config(&self) -> HttpConfig {
+        let mut config = HttpConfig::new(self.listen.value.0);
+        config.root.clone_from(&self.root.value);
+        config.insecure = self.insecure.value;
+        config.hosts = self.hosts.value.iter().map(|host| host.0.clone()).collect();
+        config
+    }
+
+    /// An error of the server, where it is to be mended.
+    pub(crate) fn error(&self, error: &HttpError) -> ConfigError {
+        match error {
+            HttpError::Open { .. } => self.listen.error(
+                "other hosts can reach this address, expected a token_file beside it, or \
+                 insecure = true",
+            ),
+            HttpError::Root => self.root.error(error),
+            _ => self.listen.error(error),
+        }
     }
 }
 

@@ -108,6 +108,26 @@ impl FromStr for TcpAddress {
     }
 }
 
+/// A name that may stand in a URL, without a port.
+pub(crate) struct HostName(pub(crate) String);
+
+#[derive(Debug, thiserror::Error)]
+#[error("no host name")]
+pub(crate) struct HostNameError;
+
+impl FromStr for HostName {
+    type Err = HostNameError;
+
+    fn from_str(text: &str) -> Result<Self, HostNameError> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        if (1..=253).contains(&text.len()) && text.bytes().all(plain) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(HostNameError)
+        }
+    }
+}
+
 /// An algorithm that decides locally, in capitals.
 pub(crate) struct Algorithm(pub(crate) String);
 

@@ -76,7 +76,7 @@ fn unknown_keys() {
             "[cluster]",
             "[mi.fifo]\nreply-dir = '/tmp'",
             "[mi.datagram]\nsocket_name = '/tmp/s'",
-            "[mi]\nhttp = { listen = '127.0.0.1:8080' }",
+            "[mi]\nhttp = { lisen = '127.0.0.1:8080' }",
         ],
         expect![[r#"
             node.toml:4:1: clusterer.hunter: unknown key, expected one of db_url, db_table, server_id, persistent_mode, persistent_state, cluster_id_col, machine_id_col, clusterer_id_col, state_col, url_col, description_col, failed_attempts_col, last_attempt_col, duration_col, no_tries_col, ping_interval, ping_timeout, db_connect_timeout, auto_reload
@@ -86,7 +86,7 @@ fn unknown_keys() {
             node.toml:4:2: cluster: unknown section, did you mean clusterer?
             node.toml:5:1: mi.fifo.reply-dir: unknown key, did you mean reply_dir?
             node.toml:4:5: mi.datagram: not built into this version, expected no section [mi.datagram]
-            node.toml:5:1: mi.http: not built into this version, expected no section [mi.http]
+            node.toml:5:10: mi.http.lisen: unknown key, did you mean listen?
         "#]],
     );
     check(
@@ -338,6 +338,35 @@ fn wrong_values_of_the_fifo() {
         expect![[r#"
         node.toml:5:13: mi.fifo.fifo_name: no absolute path, expected the absolute path of the FIFO
     "#]],
+    );
+}
+
+#[test]
+fn wrong_values_of_http() {
+    check(
+        LEAST,
+        &[
+            "[mi.http]\nlisten = 'localhost:8888'",
+            "[mi.http]\nlisten = '192.0.2.5:8888'",
+            "[mi.http]\nroot = '/mi'",
+            "[mi.http]\nroot = ''",
+            "[mi.http]\ntoken_file = 'token'",
+            "[mi.http]\ntoken = 'hunter2'",
+            "[mi.http]\ninsecure = 'yes'",
+            "[mi.http]\nhosts = 'a'",
+            "[mi.http]\nhosts = ['a', 'b:80']",
+        ],
+        expect![[r#"
+            node.toml:5:10: mi.http.listen: no address with a port, expected "ADDRESS:PORT", such as "127.0.0.1:8888"
+            node.toml:5:10: mi.http.listen: other hosts can reach this address, expected a token_file beside it, or insecure = true
+            node.toml:5:8: mi.http.root: the root must be letters, digits, - and _, with slashes only between them
+            node.toml:5:8: mi.http.root: the root must be letters, digits, - and _, with slashes only between them
+            node.toml:5:14: mi.http.token_file: no absolute path, expected the absolute path of a file
+            node.toml:5:1: mi.http.token: unknown key, expected one of listen, root, token_file, insecure, hosts
+            node.toml:5:12: mi.http.insecure: a string, expected true, false, 1 or 0
+            node.toml:5:9: mi.http.hosts: a string, expected an array of host names such as ["node-a.example.com"]
+            node.toml:5:15: mi.http.hosts: no host name, expected a name without a port
+        "#]],
     );
 }
 

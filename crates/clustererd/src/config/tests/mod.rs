@@ -84,6 +84,7 @@ fn an_absent_section_is_off() {
     let config = parsed(LEAST);
     assert!(config.bin.is_none());
     assert!(config.fifo.is_none());
+    assert!(config.http.is_none());
     assert!(config.metrics.is_none());
     assert!(config.ratelimit.is_none());
     assert!(parsed(&format!("{LEAST}[mi]\n")).fifo.is_none());
@@ -92,7 +93,7 @@ fn an_absent_section_is_off() {
 #[test]
 fn the_defaults_are_those_of_the_manual() {
     assert_defaults(parsed(&format!(
-        "{LEAST}[mi.fifo]\nfifo_name = '/tmp/fifo'\n[metrics]\n[ratelimit]\n"
+        "{LEAST}[mi.fifo]\nfifo_name = '/tmp/fifo'\n[mi.http]\n[metrics]\n[ratelimit]\n"
     )));
 }
 
@@ -133,6 +134,15 @@ fn assert_defaults(config: Config) {
     });
     assert_settings!(fifo, "mi.fifo", u32::clone, { fifo_mode: 0o660, });
     assert_settings!(fifo, "mi.fifo", Option::is_none, { fifo_user: true, fifo_group: true, });
+
+    let http = config.http.unwrap();
+    assert_settings!(http, "mi.http", |at: &TcpAddress| at.0.to_string(), {
+        listen: "127.0.0.1:8888",
+    });
+    assert_settings!(http, "mi.http", String::clone, { root: "mi", });
+    assert_settings!(http, "mi.http", Option::is_none, { token_file: true, });
+    assert_settings!(http, "mi.http", bool::clone, { insecure: false, });
+    assert_settings!(http, "mi.http", Vec::is_empty, { hosts: true, });
 
     let metrics = config.metrics.unwrap();
     assert_settings!(metrics, "metrics", |at: &TcpAddress| at.0.to_string(), {
@@ -208,7 +218,8 @@ fn every_key_of_the_table_is_read_where_it_says() {
     // Every kind takes a string with a reference, and looks it up only when its own key is read.
     for key in KEYS {
         let (section, name) = (key.section(), key.name());
-        let value = if name == "listen" && section == "bin" { "['${NONE}']" } else { "'${NONE}'" };
+        let is_array = ["bin.listen", "mi.http.hosts"].contains(&key.path());
+        let value = if is_array { "['${NONE}']" } else { "'${NONE}'" };
         let required = match (section, name) {
             ("clusterer", "db_url") => "",
             ("clusterer", "server_id") => "db_url = 'sqlite:nodes.db'\n",
@@ -233,6 +244,30 @@ fn values_remember_where_they_stand() {
     assert_eq!(second.value.port(), 2);
     let error = second.error("port in use").to_string();
     assert_eq!(error, "node.toml:7:3: bin.listen: port in use");
+}
+
+#[test]
+fn http_beyond_loopback_has_a_token_or_is_insecure() {
+    for (lines, fine) in [
+        ("listen = '127.0.0.1:1'", true),
+        ("listen = '[::1]:1'", true),
+        ("listen = '192.0.2.5:1'", false),
+        ("listen = '0.0.0.0:1'", false),
+        ("listen = '[::]:1'\ninsecure = false", false),
+        ("listen = '192.0.2.5:1'\ninsecure = true", true),
+        ("listen = '192.0.2.5:1'\ntoken_file = '/t'", true),
+    ] {
+        assert_eq!(parse(&format!("{LEAST}[mi.http]\n{lines}\n")).is_ok(), fine, "{lines}");
+    }
+}
+
+#[test]
+fn the_settings_of_http_reach_its_server() {
+    let lines = "root = 'a/b'\ninsecure = true\nlisten = '0.0.0.0:80'\nhosts = ['a', 'b.example']";
+    let config = parsed(&format!("{LEAST}[mi.http]\n{lines}\n")).http.unwrap().config();
+    assert_eq!((config.root.as_str(), config.insecure), ("a/b", true));
+    assert_eq!(config.listen.to_string(), "0.0.0.0:80");
+    assert_eq!(config.hosts, ["a", "b.example"]);
 }
 
 #[test]

@@ -1,0 +1,38 @@
+//! Management over HTTP: what the daemon's server serves.
+
+use crate::config::Http;
+use crate::run::Failure;
+use clusterer::Cluster;
+use clusterer_mi::{CommandTable, HttpHandle, HttpServer, Token};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+/// Binds the address. Clients that connect wait until the server serves.
+pub(crate) fn bind(section: &Http) -> Result<HttpServer, Failure> {
+    let mut config = section.config();
+    if let Some(file) = &section.token_file.value {
+        let token = Token::read(&file.0).map_err(|error| section.token_file.error(error))?;
+        config.token = Some(token);
+    }
+    HttpServer::bind(config).map_err(|error| section.error(&error).into())
+}
+
+/// Serves the commands, and whether the node runs.
+pub(crate) fn serve(
+    server: HttpServer,
+    cluster: &Cluster,
+    table: Arc<CommandTable>,
+) -> Result<HttpHandle, Failure> {
+    let node = cluster.clone();
+    server
+        .commands(table)
+        .ready_when(move || if runs(&node) { Ok(()) } else { Err("stopped".to_owned()) })
+        .serve()
+        .map_err(|error| Failure::Run(error.into()))
+}
+
+fn runs(cluster: &Cluster) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    pin!(cluster.stopped()).poll(&mut context).is_pending()
+}
