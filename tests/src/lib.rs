@@ -3,11 +3,14 @@
 //! demo` are built on it.
 //! Where root runs it, daemons can have a host each: a network namespace on a wire of the test's own.
 //!
+//! What every store of nodes must do is here, too ([`conformance`]), for the tests of each.
+//!
 //! Everything is read over MI from the separate processes, waits are for a condition with a deadline,
 //! and dropping the lab ends its processes and removes its files.
 
 mod address;
 mod change;
+pub mod conformance;
 mod daemon;
 mod host;
 mod lab;

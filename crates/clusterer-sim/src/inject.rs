@@ -10,7 +10,7 @@ use crate::terrain::{Condition, Part};
 use crate::world::{Actor, World};
 use bytes::Bytes;
 use clusterer_bin::{Dialect, Origin, PacketWriter};
-use clusterer_node::{AdminState, ClusterId, MachineId, NodeKey, State, StoredStatus, UnixTime};
+use clusterer_node::{AdminState, NodeKey, Row, State, StoredStatus, UnixTime};
 
 /// How many packets a module sends at once where packets are lost.
 const BURST: i32 = 60;
@@ -299,8 +299,8 @@ impl World {
     fn some_row(&mut self, fault: &Fault) -> Option<NodeKey> {
         let own = scenario::machine(fault.host);
         let rows = &self.scenario.rows;
-        let keys = rows.iter().filter_map(|row| {
-            let (cluster, machine) = (ClusterId::new(row.cluster)?, MachineId::new(row.machine)?);
+        let keys = rows.iter().filter_map(|raw| {
+            let Row { cluster, machine, .. } = Row::parse(raw, UnixTime::ZERO).ok()?.row;
             (machine != own).then_some(NodeKey { cluster, machine })
         });
         let keys: Vec<_> = keys.collect();

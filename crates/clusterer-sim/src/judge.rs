@@ -5,6 +5,7 @@ use crate::env::Env;
 use crate::links::{Link, Tally};
 use crate::process::{Mind, Process};
 use crate::scenario;
+use crate::store::status_cells;
 use crate::terrain::{Part, Reach};
 use bytes::Bytes;
 use clusterer_core::{Cause, Transition};
@@ -61,7 +62,7 @@ impl Process {
             let is = known.availability;
             let (no_tries, last_attempt) = (is.no_tries, is.last_attempt);
             let memory = StoredStatus { state: is.state(), no_tries, last_attempt };
-            if stored != memory {
+            if stored != status_cells(memory) {
                 let text =
                     format_args!("m{}: {key} is {memory:?}, stored {stored:?}", self.host + 1);
                 env.break_invariant(text);

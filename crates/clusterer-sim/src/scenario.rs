@@ -2,8 +2,7 @@
 
 use crate::faults::{self, Fault};
 use crate::rng::Rng;
-use crate::store::StoredRow;
-use clusterer_node::{MachineId, State, StoredStatus, UnixTime};
+use clusterer_node::{Cell, MachineId, RawRow};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Wall-clock time at the begin of a run, seconds.
@@ -32,7 +31,7 @@ pub struct Scenario {
     pub(crate) sweep: u64,
     /// Bytes of traffic that wait for one link at most.
     pub(crate) queue_limit: usize,
-    pub(crate) rows: Vec<StoredRow>,
+    pub(crate) rows: Vec<RawRow>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) keep_trace: bool,
     /// Whether the invariants are checked.
@@ -125,7 +124,7 @@ impl Scenario {
         self.hosts.get(host).is_some_and(|plan| plan.old)
     }
 
-    fn make_rows(&self, rng: &mut Rng) -> Vec<StoredRow> {
+    fn make_rows(&self, rng: &mut Rng) -> Vec<RawRow> {
         let mut rows = Vec::new();
         for at in 0..self.hosts.len() {
             let failures = u32::try_from(rng.below(4)).unwrap_or(0);
@@ -137,8 +136,8 @@ impl Scenario {
         }
         if rng.chance(300) {
             let mut listed = row(self.hosts.len(), 1, 2, 3);
-            listed.machine = LISTED;
-            listed.url = "udp:10.9.9.9:5060".to_owned();
+            listed.machine_id = Cell::Int(LISTED.into());
+            listed.url = Cell::Text("udp:10.9.9.9:5060".to_owned());
             rows.push(listed);
         }
         rows
@@ -172,10 +171,15 @@ pub(crate) fn url(host: usize, moved: u8) -> String {
     format!("bin:{}:5566", address(host, moved))
 }
 
-fn row(at: usize, cluster: i32, failed_attempts: u32, duration: u64) -> StoredRow {
-    let id = i64::from(cluster) * 1_000_000 + i64::from(machine(at).get());
-    let status = StoredStatus { state: State::Up, no_tries: 0, last_attempt: UnixTime::ZERO };
-    let url = url(at, 0);
+fn row(at: usize, cluster: i32, failed_attempts: u32, duration: u64) -> RawRow {
     let machine = machine(at).get();
-    StoredRow { id, cluster, machine, url, status, failed_attempts, duration, version: 0 }
+    RawRow {
+        id: Cell::Int(i128::from(cluster) * 1_000_000 + i128::from(machine)),
+        cluster_id: Cell::Int(cluster.into()),
+        machine_id: Cell::Int(machine.into()),
+        url: Cell::Text(url(at, 0)),
+        failed_attempts: Cell::Int(failed_attempts.into()),
+        duration: Cell::Int(duration.into()),
+        ..RawRow::default()
+    }
 }

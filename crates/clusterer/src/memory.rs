@@ -114,32 +114,53 @@ fn write(row: &mut RawRow, change: &Change) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clusterer_node::{DbId, StoredStatus, UnixTime};
+    use clusterer_tests::conformance::Provisioned;
+    use std::sync::Arc;
 
-    /// Flushes this change of row 1, whose state is `stored`; returns the state and the conflicts.
-    async fn check(stored: u8, state: State, by_administrator: bool) -> (Cell, usize) {
-        let machine = MachineId::new(2).unwrap();
-        let store = MemoryStore::of(ClusterId::new(1).unwrap(), [(machine, "bin:127.0.0.1:5566")]);
-        store.edit(|rows| rows[0].state = Cell::Int(stored.into()));
-        let status = StoredStatus { state, no_tries: 7, last_attempt: UnixTime::from_secs(9) };
-        let change = |id| Change { id: DbId::new(id).unwrap(), status, by_administrator };
-        let flushed = store.flush(&[change(1), change(2)]).await.unwrap();
-        assert_eq!(flushed.conflicts.last(), DbId::new(2).as_ref(), "there is no row 2");
-        assert_eq!(flushed.written + flushed.conflicts.len(), 2);
-        let row = store.load().await.unwrap().remove(0);
-        let written = flushed.written == 1;
-        let expected = if written { [7, 9] } else { [0, 0] };
-        assert_eq!([row.no_tries, row.last_attempt], expected.map(Cell::Int));
-        (row.state, flushed.conflicts.len())
+    /// As a program holds it that edits the table.
+    struct Edited(Arc<MemoryStore>);
+
+    fn has_id(row: &RawRow, id: i64) -> bool {
+        row.id == Cell::Int(id.into())
     }
 
-    #[tokio::test]
-    async fn state_0_is_an_administrators() {
-        let cell = |state: u8| Cell::Int(state.into());
-        assert_eq!(check(1, State::Probing, false).await, (cell(2), 1));
-        assert_eq!(check(0, State::Probing, false).await, (cell(0), 2));
-        assert_eq!(check(1, State::Down, false).await, (cell(1), 2));
-        assert_eq!(check(0, State::Up, true).await, (cell(1), 1));
-        assert_eq!(check(1, State::Down, true).await, (cell(0), 1));
+    impl Provisioned for Edited {
+        fn store(&self) -> Arc<dyn NodeStore> {
+            self.0.clone()
+        }
+
+        fn set_state(&self, id: i64, state: i64) {
+            self.0.edit(|rows| {
+                let row = rows.iter_mut().find(|row| has_id(row, id)).unwrap();
+                row.state = Cell::Int(state.into());
+            });
+        }
+
+        fn delete(&self, id: i64) {
+            self.0.edit(|rows| rows.retain(|row| !has_id(row, id)));
+        }
+
+        fn row(&self, id: i64) -> Option<RawRow> {
+            self.0.rows().into_iter().find(|row| has_id(row, id))
+        }
+    }
+
+    clusterer_tests::conformance!(|rows: &[RawRow]| Edited(Arc::new(MemoryStore::new(
+        rows.to_vec()
+    ))));
+
+    #[test]
+    fn machines_are_numbered_from_1_in_their_order() {
+        let machines = [7, 3].map(|id| MachineId::new(id).unwrap());
+        let urls = machines.map(|machine| (machine, format!("bin:127.0.0.{}", machine.get())));
+        let row = |id: i128, machine: i128| RawRow {
+            id: Cell::Int(id),
+            cluster_id: Cell::Int(5),
+            machine_id: Cell::Int(machine),
+            url: Cell::Text(format!("bin:127.0.0.{machine}")),
+            ..RawRow::default()
+        };
+        let store = MemoryStore::of(ClusterId::new(5).unwrap(), urls);
+        assert_eq!(store.rows(), [row(1, 7), row(2, 3)]);
     }
 }
