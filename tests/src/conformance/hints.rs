@@ -36,9 +36,7 @@ pub fn own_flushes_are_not_told<P: Telling>(make: impl Fn(&[RawRow]) -> P) {
     wait(hint).unwrap();
 }
 
-pub fn what_is_changed_before_anybody_waits_is_told<P: Telling>(
-    make: impl Fn(&[RawRow]) -> P,
-) {
+pub fn what_is_changed_before_anybody_waits_is_told<P: Telling>(make: impl Fn(&[RawRow]) -> P) {
     let table = make(&[node(1)]);
     let store = table.store();
     wait(store.load()).unwrap();
@@ -86,7 +84,7 @@ pub fn changes_are_told_again_after_the_connection_was_lost<P: Telling>(
 }
 
 /// A store that has been waited on, so that it remembers what it has loaded.
-fn attentive(table: &impl Telling) -> Arc<dyn NodeStore> {
+pub fn attentive(table: &impl Telling) -> Arc<dyn NodeStore> {
     let store = table.store();
     wait(store.load()).unwrap();
     let mut hint = store.changed(EVERY);

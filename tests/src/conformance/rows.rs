@@ -57,7 +57,8 @@ pub fn a_row_with_a_wrong_value_is_left_out_by_who_reads_it_and_no_other<P: Prov
     });
     let (used, left_out): (Vec<_>, Vec<_>) = read.partition(Result::is_ok);
     assert_eq!(used, [Ok(1), Ok(6)]);
-    let columns = ["column url: ", "column state is 7", "column machine_id is 0", "column duration is -1"];
+    let columns =
+        ["column url: ", "column state is 7", "column machine_id is 0", "column duration is -1"];
     assert_eq!(left_out.len(), columns.len());
     for (why, column) in left_out.into_iter().filter_map(Result::err).zip(columns) {
         assert!(why.starts_with(column), "{why}");
@@ -74,9 +75,7 @@ pub fn ten_thousand_rows_come<P: Provisioned>(make: impl Fn(&[RawRow]) -> P) {
     assert_eq!(ids, (1..=10_000).collect());
 }
 
-pub fn a_change_by_others_comes_with_the_next_load<P: Provisioned>(
-    make: impl Fn(&[RawRow]) -> P,
-) {
+pub fn a_change_by_others_comes_with_the_next_load<P: Provisioned>(make: impl Fn(&[RawRow]) -> P) {
     let table = make(&[node(1), node(2)]);
     let store = table.store();
     wait(store.load()).unwrap();
@@ -210,9 +209,7 @@ pub fn nothing_to_write_is_no_error<P: Provisioned>(make: impl Fn(&[RawRow]) -> 
     assert_eq!(table.row(1), Some(node(1)));
 }
 
-pub fn a_dropped_future_leaves_the_store_working<P: Provisioned>(
-    make: impl Fn(&[RawRow]) -> P,
-) {
+pub fn a_dropped_future_leaves_the_store_working<P: Provisioned>(make: impl Fn(&[RawRow]) -> P) {
     let table = make(&[node(1)]);
     let store = table.store();
     drop(store.load());
