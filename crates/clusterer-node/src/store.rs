@@ -89,6 +89,7 @@ pub trait NodeStore: Send + Sync {
     /// changed, and whether anything was, is found by loading. What this store's own flushes change is
     /// nobody else's, but for an administrator's decision among it, which may be told; what other nodes write
     /// back (state 1 or 2, `no_tries`, `last_attempt`) need not be. Without a load in between, it may give the same hint again at once.
+    /// So it may when it is called for the first time: until then a store need not remember what it has loaded.
     ///
     /// Other calls are made while this one waits, and are not delayed by it. A store that cannot tell, which
     /// is the default, waits for ever.
