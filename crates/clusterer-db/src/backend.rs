@@ -28,6 +28,9 @@ pub(crate) trait Backend: Clone + fmt::Debug + Send + Sync + 'static {
 pub(crate) trait Session {
     const DIALECT: &'static Dialect;
 
+    /// Whether [`Session::remember`] costs so little that it is done before anybody waits for changes.
+    const REMEMBERS_CHEAPLY: bool = false;
+
     /// Whether the connection still leads to the database, before it is used again.
     async fn is_usable(&mut self) -> bool;
 
@@ -63,7 +66,7 @@ pub(crate) trait Session {
     }
 
     /// Whether somebody else may have changed the tables since [`Session::remember`], or that cannot be
-    /// told. Cheap. Called in a transaction of its own.
+    /// told, as when nothing was remembered. Called in a transaction of its own.
     async fn is_changed(&mut self) -> Result<bool, StoreError>;
 
     /// Returns when the database says of itself that [`Session::is_changed`] has an answer. For ever, as by

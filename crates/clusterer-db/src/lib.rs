@@ -33,7 +33,8 @@
 //! runtime of its own is there too. The futures only wait for its answer: they may be polled on any
 //! thread, by any runtime, and never block. Dropping one whose turn has not come cancels it; one that
 //! is being done is done to its end. Dropping the store ends the thread without waiting for it. The
-//! methods of [`Admin`] block, inside a runtime too.
+//! methods of [`Admin`] block, inside a runtime too. TLS to MySQL takes rustls' default provider of the process,
+//! and where there is none makes `ring` that: the driver leaves no choice.
 //!
 //! # Errors
 //! A wrong value in a row is no error: it is loaded as it is, and whoever reads the row

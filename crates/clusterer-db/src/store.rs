@@ -46,7 +46,8 @@ impl Store {
         let site = backend.site().clone();
         let started = runtime().and_then(|runtime| {
             thread::Builder::new().name(THREAD.to_owned()).spawn(move || {
-                let worker = Worker { backend, session: None, watched: None };
+                let worker =
+                    Worker { backend, session: None, has_been_watched: false, watched: None };
                 runtime.block_on(worker.run(opened, inbox));
                 // Looking up a host's name may hang, and nobody waits for it any more.
                 runtime.shutdown_background();
@@ -99,6 +100,8 @@ pub(crate) fn runtime() -> io::Result<Runtime> {
 struct Worker<B: Backend> {
     backend: B,
     session: Option<B::Session>,
+    /// Somebody has waited for a change, and will again: until then nobody pays for what it takes to tell.
+    has_been_watched: bool,
     watched: Option<Watched>,
 }
 
@@ -143,6 +146,7 @@ impl<B: Backend> Worker<B> {
                 let _ = reply.send(self.load().await);
             }
             Request::Watch(every, reply) => {
+                self.has_been_watched = true;
                 self.watched = Some(Watched { every, next: Instant::now(), reply });
             }
             Request::Flush(..) | Request::Load(_) => {}
@@ -150,8 +154,11 @@ impl<B: Backend> Worker<B> {
     }
 
     async fn load(&mut self) -> Result<Vec<RawRow>, StoreError> {
+        let remembers = self.has_been_watched || B::Session::REMEMBERS_CHEAPLY;
         self.call(Access::Read, async |tables| {
-            tables.remember().await?;
+            if remembers {
+                tables.remember().await?;
+            }
             tables.load().await
         })
         .await

@@ -106,7 +106,8 @@ impl Session for MysqlSession {
     }
 
     async fn is_changed(&mut self) -> Result<bool, StoreError> {
-        Ok(Some(self.checksum().await?) != self.loaded)
+        let Some(loaded) = self.loaded.clone() else { return Ok(true) };
+        Ok(self.checksum().await? != loaded)
     }
 
     async fn close(self) {

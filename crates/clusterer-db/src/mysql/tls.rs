@@ -21,8 +21,9 @@ pub(super) fn choice(tls: &Tls) -> Result<Option<SslOpts>, String> {
     Ok(Some(choice))
 }
 
-/// The driver takes what the process has chosen. Where it has not, and the features of the build leave
-/// more than one choice, rustls panics.
+/// The one global of this crate: the driver builds its TLS from what the process has chosen, and takes no
+/// other. Where it has not, rustls would choose by itself, or, where the features of the build leave more than
+/// one choice, panic.
 fn choose_cryptography() {
     if CryptoProvider::get_default().is_none() {
         // Somebody else may have been quicker, which is as good.

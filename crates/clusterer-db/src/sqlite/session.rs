@@ -20,6 +20,7 @@ pub(crate) struct SqliteSession {
 
 impl Session for SqliteSession {
     const DIALECT: &'static Dialect = DIALECT;
+    const REMEMBERS_CHEAPLY: bool = true;
 
     /// Unless the file has been replaced since.
     async fn is_usable(&mut self) -> bool {

@@ -1,6 +1,7 @@
 //! MySQL, on a MariaDB.
 
 mod admin;
+mod changes;
 mod engine;
 mod errors;
 mod malformed;

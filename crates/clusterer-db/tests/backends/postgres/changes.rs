@@ -164,3 +164,26 @@ fn other_names_are_told_of_too() {
     fixture.sql("UPDATE nodes SET \"order\" = 0");
     wait(hint).unwrap();
 }
+
+/// The checksum's function is another one here, which tells when it is called.
+#[test]
+fn no_checksum_is_computed_before_somebody_waits_for_changes() {
+    needs_server!(no_checksum_is_computed_before_somebody_waits_for_changes);
+    let fixture = Fixture::with(&[node(1)]);
+    fixture.sql(&format!(
+        "CREATE SCHEMA spy;
+         CREATE FUNCTION spy.hashtextextended(text, bigint) RETURNS bigint LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'the table is looked at'; END $$;
+         ALTER DATABASE {} SET search_path = spy, pg_catalog, public",
+        fixture.name
+    ));
+    let store = fixture.store();
+    for tries in 1..3 {
+        wait(store.load()).unwrap();
+        wait(store.flush(&[change(1, State::Probing, tries, 9)])).unwrap();
+    }
+    // Nothing was remembered that the table could be compared with.
+    wait(store.changed(EVERY)).unwrap();
+    let error = wait(store.load()).unwrap_err();
+    assert!(error.to_string().contains("the table is looked at"), "{error}");
+}
