@@ -140,8 +140,7 @@ impl Sql<'_> {
     pub(crate) fn checksum(&self, of_rows: fn(&[String]) -> String) -> String {
         let columns = Column::ALL.into_iter().filter_map(|column| match column {
             Column::LastAttempt | Column::NoTries => None,
-            // As a text: whoever made the table may have made the column one, which is no number to compare.
-            Column::State => Some(format!("(CONCAT({}) = '0')", self.column(column))),
+            Column::State => Some(is_zero(&self.column(column))),
             _ => Some(self.column(column)),
         });
         format!("SELECT {} FROM {}", of_rows(&columns.collect::<Vec<_>>()), self.table())
@@ -296,4 +295,11 @@ impl Sql<'_> {
     pub(crate) fn column(&self, column: Column) -> String {
         self.dialect.quoted(self.names.column(column))
     }
+}
+
+/// Whether a value is 0, whatever its type: who made the table may have made the column a text, which is no
+/// number to compare, or a number with decimals, `0.0`. NULL if it is that.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) fn is_zero(value: &str) -> String {
+    format!("(TRIM(BOTH '0' FROM CAST({value} AS CHAR(9))) IN ('', '.'))")
 }

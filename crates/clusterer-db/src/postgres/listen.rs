@@ -3,7 +3,7 @@
 use super::connect::{Connecting, Postgres};
 use super::dialect::DIALECT;
 use super::session::Driver;
-use crate::dialect::Sql;
+use crate::dialect::{Sql, is_zero};
 use clusterer_node::{Column, StoreError};
 use futures_util::stream::{self, StreamExt as _};
 use std::future::ready;
@@ -82,7 +82,10 @@ pub(super) fn install(sql: &Sql<'_>) -> [String; 5] {
         let name = sql.column(column);
         match column {
             Column::LastAttempt | Column::NoTries => None,
-            Column::State => Some(format!("(OLD.{name} = 0) IS DISTINCT FROM (NEW.{name} = 0)")),
+            Column::State => {
+                let [old, new] = ["OLD", "NEW"].map(|row| is_zero(&format!("{row}.{name}")));
+                Some(format!("{old} IS DISTINCT FROM {new}"))
+            }
             _ => Some(format!("OLD.{name} IS DISTINCT FROM NEW.{name}")),
         }
     };

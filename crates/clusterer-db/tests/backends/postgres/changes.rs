@@ -165,6 +165,41 @@ fn other_names_are_told_of_too() {
     wait(hint).unwrap();
 }
 
+/// Who made the table may have made it so. A text is no state, but what keeps its row from being used may end.
+#[test]
+fn a_state_that_is_a_text_or_has_decimals_is_told_of_too() {
+    needs_server!(a_state_that_is_a_text_or_has_decimals_is_told_of_too);
+    for (kind, by_triggers) in [
+        ("VARCHAR(3)", false),
+        ("VARCHAR(3)", true),
+        ("NUMERIC(3, 1)", false),
+        ("NUMERIC(3, 1)", true),
+    ] {
+        let fixture = Fixture::with(&[node(1)]);
+        fixture.sql(&format!(
+            "ALTER TABLE clusterer ALTER state DROP DEFAULT, ALTER state TYPE {kind} USING state::{kind}"
+        ));
+        if by_triggers {
+            let created = fixture.admin().init_notify().unwrap();
+            assert_eq!(created.to_string(), "created the triggers that tell of changes");
+        }
+        let store = hints::attentive(&fixture);
+        for state in ["0", "1"] {
+            let mut hint = store.changed(EVERY);
+            assert!(poll_once(&mut hint).is_pending());
+            fixture.sql(&format!("UPDATE clusterer SET state = '{state}'"));
+            wait(hint).unwrap();
+            wait(store.load()).unwrap();
+        }
+        let mut hint = store.changed(EVERY);
+        fixture.sql("UPDATE clusterer SET state = '2'");
+        for _ in 0..5 {
+            assert!(poll_once(&mut hint).is_pending(), "{kind}: nodes write that back");
+            std::thread::sleep(EVERY);
+        }
+    }
+}
+
 /// The checksum's function is another one here, which tells when it is called.
 #[test]
 fn no_checksum_is_computed_before_somebody_waits_for_changes() {
