@@ -20,6 +20,7 @@ mod manual;
 mod membership;
 mod metrics;
 mod mi;
+mod outage;
 mod reload;
 mod replay;
 mod servers;

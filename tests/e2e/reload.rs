@@ -31,7 +31,7 @@ fn fill(lab: &Lab) -> Result<()> {
 }
 
 /// A rate-limit packet of a 2.2 node with machine id 1, about a pipe of this number.
-fn numbered(number: u32) -> Result<Vec<u8>> {
+pub(crate) fn numbered(number: u32) -> Result<Vec<u8>> {
     let origin = Origin { sender: 1, cluster: 0 };
     let mut packet = PacketWriter::new(Dialect::V22, "ratelimit", 0, origin);
     packet.str(format!("n{number:06}").as_bytes()).int(1).int(1000).int(1);
