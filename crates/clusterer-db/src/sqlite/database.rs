@@ -6,7 +6,7 @@ use crate::site::Site;
 use crate::{DbUrl, Options};
 use clusterer_node::StoreError;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -94,6 +94,10 @@ impl Sqlite {
                 site.refused(&format!("the file is damaged ({error}): restore it from a copy"))
             }
             Some(ErrorCode::DiskFull) => site.refused("the disk is full"),
+            // Also who only reads needs it, where there is a write-ahead log.
+            Some(ErrorCode::SystemIoFailure) if has_no_room_beside_it(error) => {
+                site.refused("the disk is full: there is no room for the file -shm beside it")
+            }
             Some(ErrorCode::NotADatabase) => site.refused("the file is no SQLite database"),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => site.refused(
                 "the database is read-only: this user must be allowed to write the file and its \
@@ -133,6 +137,11 @@ impl Sqlite {
     }
 }
 
+/// A file without contents can be made on a full disk, but gets no room.
+fn has_no_room_beside_it(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
+}
+
 /// Lets a new file use a write-ahead log, so that nobody who reads waits for somebody who writes. A
 /// file that exists keeps what it has: others may rely on that.
 fn choose_journal(connection: &Connection) -> rusqlite::Result<()> {
@@ -146,7 +155,6 @@ fn choose_journal(connection: &Connection) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rusqlite::ffi;
 
     fn database() -> Sqlite {
         let url: DbUrl = "sqlite:x.db".parse().unwrap();
@@ -166,6 +174,10 @@ mod tests {
             }
         };
         assert_eq!(explain(ffi::SQLITE_FULL), "refused sqlite:x.db: the disk is full");
+        assert_eq!(
+            explain(ffi::SQLITE_IOERR_SHMSIZE),
+            "refused sqlite:x.db: the disk is full: there is no room for the file -shm beside it"
+        );
         assert!(
             explain(ffi::SQLITE_CORRUPT).starts_with("refused sqlite:x.db: the file is damaged")
         );

@@ -4,7 +4,7 @@
 use super::cell::cell;
 use super::database::{FileId, Sqlite};
 use super::dialect::DIALECT;
-use crate::backend::{Access, Session, Value};
+use crate::backend::{Access, Backend as _, Missing, Session, Value};
 use crate::dialect::Dialect;
 use clusterer_node::{Cell, StoreError};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -28,10 +28,14 @@ impl Session for SqliteSession {
     }
 
     async fn begin(&mut self, access: Access) -> Result<(), StoreError> {
-        self.run(match access {
-            Access::Read => "BEGIN DEFERRED",
-            Access::Administer | Access::Write => "BEGIN IMMEDIATE",
-        })
+        if access == Access::Read {
+            return self.run("BEGIN DEFERRED");
+        }
+        // What could only be read when it was opened may be writable by now.
+        if self.is_read_only()? {
+            *self = self.database.connect(Missing::Refuse).await?;
+        }
+        self.run("BEGIN IMMEDIATE")
     }
 
     async fn commit(&mut self) -> Result<(), StoreError> {
@@ -96,6 +100,10 @@ impl SqliteSession {
     fn data_version(&self) -> Result<i64, StoreError> {
         let version = self.connection.query_row("PRAGMA data_version", [], |row| row.get(0));
         version.map_err(|error| self.database.explain(&error))
+    }
+
+    fn is_read_only(&self) -> Result<bool, StoreError> {
+        self.connection.is_readonly("main").map_err(|error| self.database.explain(&error))
     }
 
     fn run(&self, statement: &str) -> Result<(), StoreError> {

@@ -71,13 +71,10 @@ fn a_missing_directory_is_named() {
 
 /// A file of a future write version is read-only for SQLite, for root too.
 #[test]
-fn a_read_only_file_is_loaded_and_a_flush_is_refused() {
+fn a_read_only_file_is_loaded_and_a_flush_is_refused_until_it_can_be_written() {
     let fixture = Fixture::with(&[node(1)]);
     fixture.sql("PRAGMA journal_mode = DELETE");
-    let mut file = fs::OpenOptions::new().write(true).open(fixture.path()).unwrap();
-    file.seek(SeekFrom::Start(18)).unwrap();
-    file.write_all(&[3]).unwrap();
-    drop(file);
+    set_write_version(&fixture, 3);
 
     let store = fixture.store();
     assert_eq!(wait(store.load()).unwrap(), [node(1)]);
@@ -85,6 +82,18 @@ fn a_read_only_file_is_loaded_and_a_flush_is_refused() {
     assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
     assert!(error.to_string().contains("read-only"), "{error}");
     assert_eq!(wait(store.load()).unwrap(), [node(1)]);
+    set_write_version(&fixture, 1);
+    assert_eq!(
+        wait(store.flush(&probing(1))).unwrap().written,
+        1,
+        "it was read-only when it was loaded"
+    );
+}
+
+fn set_write_version(fixture: &Fixture, version: u8) {
+    let mut file = fs::OpenOptions::new().write(true).open(fixture.path()).unwrap();
+    file.seek(SeekFrom::Start(18)).unwrap();
+    file.write_all(&[version]).unwrap();
 }
 
 #[test]
