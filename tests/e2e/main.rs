@@ -13,6 +13,7 @@ mod bad_bytes;
 mod bad_config;
 mod databases;
 mod demo;
+mod disk;
 mod hosts;
 mod http;
 mod lifecycle;

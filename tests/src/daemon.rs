@@ -1,6 +1,6 @@
 //! A daemon as a process.
 
-use crate::{Change, Host, PATIENCE, program, wait_for};
+use crate::{Change, Host, PATIENCE, Volume, program, wait_for};
 use anyhow::{Context as _, Result, bail, ensure};
 use clusterer_mi::{TextAnswer, call};
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,7 +16,7 @@ const CALL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
-    host: Option<Host>,
+    place: Place,
     machine: i32,
     config: PathBuf,
     fifo: PathBuf,
@@ -24,14 +24,24 @@ pub struct Daemon {
     log: PathBuf,
 }
 
+/// Where a daemon runs.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// Where the test does.
+    Here,
+    /// On a host of its own. Its files are where they are.
+    On(Host),
+    /// Where this is mounted, too.
+    With(Volume),
+}
+
 impl Daemon {
-    /// Starts a daemon, on a host of its own if there is one, and waits until it answers over MI. Its
-    /// files are where they are, whichever host it is on.
+    /// Starts a daemon and waits until it answers over MI.
     ///
     /// # Errors
     /// It ended, or did not answer in time; the text has its log.
     pub fn start(
-        host: Option<Host>,
+        place: Place,
         machine: i32,
         config: &Path,
         fifo: &Path,
@@ -39,8 +49,8 @@ impl Daemon {
     ) -> Result<Self> {
         let log = config.with_extension("log");
         let mut daemon = Self {
-            child: spawn(host.as_ref(), config, &log)?,
-            host,
+            child: spawn(&place, config, &log)?,
+            place,
             machine,
             config: config.to_owned(),
             fifo: fifo.to_owned(),
@@ -56,7 +66,7 @@ impl Daemon {
     /// # Errors
     /// As [`Daemon::start`].
     pub fn restart(&mut self) -> Result<()> {
-        self.child = spawn(self.host.as_ref(), &self.config, &self.log)?;
+        self.child = spawn(&self.place, &self.config, &self.log)?;
         self.wait_ready()
     }
 
@@ -223,19 +233,22 @@ impl Drop for Daemon {
     }
 }
 
-fn spawn(host: Option<&Host>, config: &Path, log: &Path) -> Result<Child> {
+fn spawn(place: &Place, config: &Path, log: &Path) -> Result<Child> {
     let path = program("clustererd")?;
     let log = File::options().create(true).append(true).open(log)?;
-    let mut command = Command::new(&path);
+    let mut command = match place {
+        Place::Here | Place::On(_) => Command::new(&path),
+        Place::With(volume) => volume.command(&path),
+    };
     command.arg("--config").arg(config);
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     let mut start =
         || command.spawn().with_context(|| format!("{} cannot be started", path.display()));
-    // A process begins in the namespace of the thread that starts it, so the child is the daemon
-    // itself: what signals it gets, and what is waited for, is nothing in between.
-    match host {
-        Some(host) => host.run(start),
-        None => start(),
+    // A process begins in the network namespace of the thread that starts it, so the child is the
+    // daemon itself: what signals it gets, and what is waited for, is nothing in between.
+    match place {
+        Place::On(host) => host.run(start),
+        Place::Here | Place::With(_) => start(),
     }
 }
 

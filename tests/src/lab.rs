@@ -1,7 +1,7 @@
 //! A temporary directory with a database, and the daemons that read it.
 
 use crate::servers::Database;
-use crate::{Daemon, Host, free_address, program};
+use crate::{Daemon, Place, free_address, program};
 use anyhow::{Context as _, Result, ensure};
 use std::fmt::Write as _;
 use std::fs;
@@ -236,17 +236,15 @@ reply_dir = "{reply_dir}"
     /// # Errors
     /// It ended, or did not answer in time; the text has its log.
     pub fn start(&self, machine: i32, config: &str) -> Result<Daemon> {
-        let path = self.write_config(machine, config)?;
-        Daemon::start(None, machine, &path, &self.fifo(machine), &self.reply_dir())
+        self.start_at(Place::Here, machine, config)
     }
 
-    /// The same on a host.
+    /// The same at another place.
     ///
     /// # Errors
     /// As [`Lab::start`].
-    pub fn start_on(&self, host: &Host, machine: i32, config: &str) -> Result<Daemon> {
+    pub fn start_at(&self, place: Place, machine: i32, config: &str) -> Result<Daemon> {
         let path = self.write_config(machine, config)?;
-        let host = Some(host.clone());
-        Daemon::start(host, machine, &path, &self.fifo(machine), &self.reply_dir())
+        Daemon::start(place, machine, &path, &self.fifo(machine), &self.reply_dir())
     }
 }

@@ -1,7 +1,8 @@
 //! A laboratory of real processes: a temporary directory with a database, daemons on addresses of their
 //! own, their management interface, and private database servers. The end-to-end tests and `cargo xtask
 //! demo` are built on it.
-//! Where root runs it, daemons can have a host each: a network namespace on a wire of the test's own.
+//! Where root runs it, daemons can have a host each, a network namespace on a wire of the test's own, or a
+//! small file system that the test fills.
 //!
 //! What every store of nodes must do is here, too ([`conformance`]), for the tests of each.
 //!
@@ -18,16 +19,18 @@ mod program;
 mod pulse;
 pub mod servers;
 mod skip;
+mod volume;
 mod wait;
 mod wire;
 
 pub use address::free_address;
 pub use change::Change;
-pub use daemon::Daemon;
+pub use daemon::{Daemon, Place};
 pub use host::Host;
 pub use lab::{Lab, NodeRow};
 pub use program::program;
 pub use pulse::Pulse;
 pub use skip::skip;
+pub use volume::Volume;
 pub use wait::{PATIENCE, wait_for, wait_showing};
 pub use wire::{Obstacle, Wire};

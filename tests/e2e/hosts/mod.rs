@@ -13,7 +13,7 @@ mod wire;
 
 use crate::manual::RATELIMIT;
 use anyhow::{Context as _, Result, bail, ensure};
-use clusterer_tests::{Change, Daemon, Lab, NodeRow, PATIENCE, Pulse, Wire, skip, wait_for};
+use clusterer_tests::{Change, Daemon, Lab, NodeRow, PATIENCE, Place, Pulse, Wire, skip, wait_for};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -69,7 +69,8 @@ impl Site {
         let start = |machine| {
             let host = wire.host(machine)?;
             let config = lab.config(machine, host.address(), RATELIMIT);
-            lab.start_on(host, machine, &config.replace("\n[bin]", &format!("{pings}\n[bin]")))
+            let config = config.replace("\n[bin]", &format!("{pings}\n[bin]"));
+            lab.start_at(Place::On(host.clone()), machine, &config)
         };
         let machines = 1..=i32::from(daemons);
         let daemons = thread::scope(|scope| {
