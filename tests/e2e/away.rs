@@ -119,6 +119,27 @@ fn a_database_that_stays_away_is_given_up_within_its_time() -> Result<()> {
     Ok(())
 }
 
+/// A wrong path is likelier than a mount that comes late.
+#[test]
+fn a_sqlite_file_that_is_not_there_is_not_waited_for() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(1)?;
+    let patient = "[clusterer]\ndb_connect_timeout = \"1h\"";
+    let config = lab.config(1, at[0], "").replace("[clusterer]", patient);
+    let file = lab.db_path();
+    for (missing, advice) in [
+        (file.with_file_name("missing.db"), "create it with `clustererctl db init"),
+        (file.with_file_name("missing").join("it.db"), "make it first"),
+    ] {
+        let url = format!("sqlite:{}", missing.display());
+        let mut daemon = Starting::spawn(&lab, &config.replace(&lab.db_url(), &url), "-n 1024")?;
+        let status = daemon.wait_end()?;
+        let log = daemon.log();
+        assert_eq!((status.code(), log.lines().count()), (Some(2), 1), "{log}");
+        assert!(log.contains(advice), "{log}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_server_that_is_started_late_is_waited_for() -> Result<()> {
     for mut removable in Removable::each("away::a_server_that_is_started_late_is_waited_for")? {
