@@ -2,6 +2,7 @@
 //! memory of a node, and one flush against many.
 //!
 //! `cargo bench -p clusterer`, or quicker to build and slower to run, `cargo bench -p clusterer --profile dev`.
+//! On SQLite, and on the servers that `cargo xtask servers` starts and whose variables are set here.
 
 #![allow(
     unsafe_code,
@@ -11,41 +12,22 @@
     reason = "this is no library"
 )]
 
+mod client;
+mod database;
+mod memory;
+
 use clusterer::{
     Change, Cluster, ClusterId, DbId, MachineId, Malformed, Moment, NodeStore, Packet,
     PacketContext, RawRow, Registration, Row, State, UnixTime,
 };
 use clusterer_core::{Core, Input, Settings};
-use clusterer_db::{Admin, DbUrl, Options};
 use clusterer_node::{Host, Now, ResolvedRow, StoredStatus, Table};
 use clusterer_registry::{ClusterModule, ModuleEvent};
-use std::alloc::{GlobalAlloc, Layout, System};
+use database::{Database, Kind};
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call is passed on unchanged to the system's allocator; the counting touches an atomic only.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
+use tokio::runtime::Runtime;
 
 /// Each step is done this often; the quickest counts.
 const TIMES: usize = 5;
@@ -55,148 +37,97 @@ const NOW: Now = Now { mono: Moment::from_millis(1), unix: UnixTime::from_secs(1
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    for rows in [10_000, 100_000] {
-        let database = Database::of(rows);
-        println!("\n{rows} rows in SQLite");
-        database.time_load(&runtime);
-        database.weigh(&runtime);
-    }
-    Database::of(10_000).time_flushes(&runtime);
-}
-
-struct Database {
-    directory: tempfile::TempDir,
-    url: DbUrl,
-    rows: i64,
-}
-
-impl Database {
-    /// Machine 1, and its peers in cluster 1. They are down: whoever runs this is to dial nobody.
-    fn of(rows: i64) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let url = DbUrl::sqlite(directory.path().join("nodes.db").to_str().unwrap()).unwrap();
-        Admin::new(&url, &Options::default()).init().unwrap();
-        let database = Self { directory, url, rows };
-        let mut connection = database.connection();
-        let tx = connection.transaction().unwrap();
-        for id in 1..=rows {
-            let url = format!("bin:10.{}.{}.{}:5566", id >> 16, (id >> 8) & 255, id & 255);
-            tx.execute(
-                "INSERT INTO clusterer (id, cluster_id, machine_id, url, state, description)
-                 VALUES (?1, 1, ?1, ?2, 0, ?3)",
-                (id, url, format!("node {id}")),
-            )
-            .unwrap();
-        }
-        tx.commit().unwrap();
-        database
-    }
-
-    fn connection(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.directory.path().join("nodes.db")).unwrap()
-    }
-
-    async fn store(&self) -> Arc<dyn NodeStore> {
-        clusterer_db::open(&self.url, &Options::default()).await.unwrap().into()
-    }
-
-    fn time_load(&self, runtime: &tokio::runtime::Runtime) {
-        let connection = self.connection();
-        let select = quickest(|| (), |()| self.select(&connection));
-        let tell = |step: &str, took: Duration| {
-            let ratio = took.as_secs_f64() / select.as_secs_f64();
-            println!("  {step:<34}{:>9.1} ms {ratio:>6.1}", took.as_secs_f64() * 1e3);
-        };
-        tell("a bare SELECT", select);
-        let store = runtime.block_on(self.store());
-        tell("store: query", quickest(|| (), |()| runtime.block_on(store.load()).unwrap()));
-        let raw = runtime.block_on(store.load()).unwrap();
-        tell("node: parse rows", quickest(|| (), |()| parse(&raw)));
-        tell("node: table", quickest(|| parse(&raw), table));
-        let build = || table(parse(&raw));
-        tell(
-            "core: take in, first",
-            quickest(|| (core(), build()), |(core, table)| load(core, table)),
-        );
-        let again = || (load(core(), build()), build());
-        tell("core: take in, again", quickest(again, |(core, table)| load(core, table)));
-        let view = |mut core: Core| (core.take_view(), core);
-        tell("core: view", quickest(|| load(core(), build()), view));
-        let own = MachineId::new(1).unwrap();
-        let engine = runtime.block_on(Cluster::builder(own, store.clone()).start()).unwrap();
-        tell(
-            "engine: a reload as a whole",
-            quickest(|| (), |()| runtime.block_on(engine.reload())),
-        );
-        runtime.block_on(engine.shutdown());
-    }
-
-    /// Reads every value, and keeps none.
-    fn select(&self, connection: &rusqlite::Connection) -> usize {
-        let mut statement = connection.prepare("SELECT * FROM clusterer").unwrap();
-        let columns = statement.column_count();
-        let mut rows = statement.query([]).unwrap();
-        let mut values = 0;
-        while let Some(row) = rows.next().unwrap() {
-            for column in 0..columns {
-                black_box(row.get_ref(column).unwrap());
-                values += 1;
+    for kind in Kind::ALL {
+        for rows in [10_000, 100_000] {
+            match Database::of(kind, rows, &runtime) {
+                Ok(database) => measure(&database, &runtime),
+                Err(why) => println!("\nNOT MEASURED: {rows} rows in {}: {why}", kind.name()),
             }
         }
-        values
     }
+}
 
-    fn weigh(&self, runtime: &tokio::runtime::Runtime) {
-        let raw = runtime.block_on(async { self.store().await.load().await }).unwrap();
-        let rows = parse(&raw);
-        let strings: usize =
-            rows.iter().map(|row| row.url.to_string().len() + row.description.len()).sum();
-        drop(raw);
-        let nodes = usize::try_from(self.rows).unwrap();
-        let each = |bytes: usize| bytes / nodes;
-        println!("  bytes a node, of which {} are its strings", each(strings));
-        let mut before = LIVE.load(Ordering::Relaxed);
-        let mut total = 0;
-        let mut tell = |what: &str| {
-            let now = LIVE.load(Ordering::Relaxed);
-            let more = now.saturating_sub(before);
-            before = now;
-            total += more;
-            println!("  {what:<34}{:>9}", each(more));
-            total
-        };
-        // What is handed over is counted where it stays.
-        let mut node = core();
-        let rows: Vec<Row> = rows.into_iter().map(up).collect();
-        node.handle(NOW, Input::Loaded(table(rows)), &mut Vec::new());
-        tell("core: nodes, links, timers");
-        let module = Registration::new("bench", ClusterId::new(1).unwrap(), Duration::from_secs(9));
-        node.register(NOW, module, Arc::new(Deaf)).unwrap();
-        tell("registry: one module");
-        let view = node.take_view();
-        let total = tell("view");
-        println!(
-            "  {:<34}{:>9}",
-            "together beside the strings",
-            each(total.saturating_sub(strings))
-        );
-        drop(view);
+fn measure(database: &Database<'_>, runtime: &Runtime) {
+    let (rows, name) = (database.rows, database.kind.name());
+    println!("\n{rows} rows in {name}");
+    time_load(database, runtime);
+    if matches!(database.kind, Kind::Sqlite) {
+        // Wherever they come from.
+        weigh(parse(&runtime.block_on(database.store().load()).unwrap()));
     }
+    if rows == 10_000 {
+        println!("\n{CHANGES} changed rows of {rows} in {name}");
+        time_flushes(&*database.store(), runtime);
+    }
+}
 
-    fn time_flushes(&self, runtime: &tokio::runtime::Runtime) {
-        let store = runtime.block_on(self.store());
-        let changes: Vec<Change> = (2..2 + CHANGES).map(change).collect();
-        let flush = |changes: &[Change]| runtime.block_on(store.flush(changes)).unwrap().written;
-        assert_eq!(flush(&changes), changes.len());
-        let together = quickest(|| (), |()| flush(&changes));
-        let begun = Instant::now();
-        changes.chunks(1).for_each(|one| assert_eq!(flush(one), 1));
-        let single = begun.elapsed();
-        println!("\n{CHANGES} changed rows of {} in SQLite", self.rows);
-        println!("  {:<34}{:>9.1} ms", "one transaction", together.as_secs_f64() * 1e3);
-        let ratio = single.as_secs_f64() / together.as_secs_f64();
-        println!("  {:<34}{:>9.1} ms {ratio:>6.1}", "one each", single.as_secs_f64() * 1e3);
-    }
+fn time_load(database: &Database<'_>, runtime: &Runtime) {
+    let mut client = database.client();
+    let select = quickest(|| (), |()| client.select());
+    let tell = |step: &str, took: Duration| {
+        let ratio = took.as_secs_f64() / select.as_secs_f64();
+        println!("  {step:<34}{:>9.1} ms {ratio:>6.1}", took.as_secs_f64() * 1e3);
+    };
+    tell("a bare SELECT", select);
+    let store = database.store();
+    tell("store: query", quickest(|| (), |()| runtime.block_on(store.load()).unwrap()));
+    let raw = runtime.block_on(store.load()).unwrap();
+    tell("node: parse rows", quickest(|| (), |()| parse(&raw)));
+    tell("node: table", quickest(|| parse(&raw), table));
+    let build = || table(parse(&raw));
+    tell("core: take in, first", quickest(|| (core(), build()), |(core, table)| load(core, table)));
+    let again = || (load(core(), build()), build());
+    tell("core: take in, again", quickest(again, |(core, table)| load(core, table)));
+    let view = |mut core: Core| (core.take_view(), core);
+    tell("core: view", quickest(|| load(core(), build()), view));
+    let own = MachineId::new(1).unwrap();
+    let engine = runtime.block_on(Cluster::builder(own, store).start()).unwrap();
+    let reload = || runtime.block_on(engine.reload()).unwrap();
+    tell("engine: a reload as a whole", quickest(|| (), |()| reload()));
+    runtime.block_on(engine.shutdown());
+}
+
+fn weigh(rows: Vec<Row>) {
+    let nodes = rows.len();
+    let strings: usize =
+        rows.iter().map(|row| row.url.to_string().len() + row.description.len()).sum();
+    let each = |bytes: usize| bytes / nodes;
+    println!("  bytes a node, of which {} are its strings", each(strings));
+    let mut before = memory::in_use();
+    let mut total = 0;
+    let mut tell = |what: &str| {
+        let now = memory::in_use();
+        let more = now.saturating_sub(before);
+        before = now;
+        total += more;
+        println!("  {what:<34}{:>9}", each(more));
+        total
+    };
+    // What is handed over is counted where it stays.
+    let mut node = core();
+    let rows: Vec<Row> = rows.into_iter().map(up).collect();
+    node.handle(NOW, Input::Loaded(table(rows)), &mut Vec::new());
+    tell("core: nodes, links, timers");
+    let module = Registration::new("bench", ClusterId::new(1).unwrap(), Duration::from_secs(9));
+    node.register(NOW, module, Arc::new(Deaf)).unwrap();
+    tell("registry: one module");
+    let view = node.take_view();
+    let total = tell("view");
+    println!("  {:<34}{:>9}", "together beside the strings", each(total.saturating_sub(strings)));
+    drop(view);
+}
+
+fn time_flushes(store: &dyn NodeStore, runtime: &Runtime) {
+    let changes: Vec<Change> = (2..2 + CHANGES).map(change).collect();
+    let flush = |changes: &[Change]| runtime.block_on(store.flush(changes)).unwrap().written;
+    assert_eq!(flush(&changes), changes.len());
+    let together = quickest(|| (), |()| flush(&changes));
+    let begun = Instant::now();
+    changes.chunks(1).for_each(|one| assert_eq!(flush(one), 1));
+    let single = begun.elapsed();
+    println!("  {:<34}{:>9.1} ms", "one transaction", together.as_secs_f64() * 1e3);
+    let ratio = single.as_secs_f64() / together.as_secs_f64();
+    println!("  {:<34}{:>9.1} ms {ratio:>6.1}", "one each", single.as_secs_f64() * 1e3);
 }
 
 /// A module that does nothing.
