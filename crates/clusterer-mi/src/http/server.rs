@@ -20,6 +20,10 @@ use crate::limited::LimitedLog;
 /// How long answers under way may take to finish once the server stops.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
+/// How many connections wait to be accepted. With the 128 of the standard library a crowd that comes at
+/// once makes others try again, a second later.
+const BACKLOG: i32 = 4096;
+
 /// How long nobody is accepted after accepting has failed, usually for want of a descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -61,6 +65,7 @@ impl HttpServer {
         let error = |source| HttpError::Bind { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).map_err(error)?;
         listener.set_nonblocking(true).map_err(error)?;
+        rustix::net::listen(&listener, BACKLOG).map_err(|errno| error(errno.into()))?;
         let address = listener.local_addr().map_err(error)?;
         Ok(Self { config, listener, address, mounts: Mounts::default() })
     }
