@@ -45,6 +45,8 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(any(feature = "datagram", feature = "fifo"))]
+mod accounts;
 mod args;
 mod builtin;
 mod calendar;
@@ -63,6 +65,8 @@ pub mod jsonrpc;
 mod limited;
 mod reference;
 mod reply;
+#[cfg(any(feature = "datagram", feature = "fifo"))]
+mod runner;
 mod spec;
 mod table;
 mod text;
@@ -83,6 +87,8 @@ pub use http::{
 pub use jsonrpc::JsonAnswer;
 pub use reference::reference;
 pub use reply::{MiNode, MiReply, MiValue};
+#[cfg(any(feature = "datagram", feature = "fifo"))]
+pub use runner::MAX_JSON;
 pub use spec::{BoxFuture, Kind, MiCommand, Param, Presence, Spec, command};
 pub use table::{CommandTable, DuplicateCommand, UnknownCommand};
 pub use text::{

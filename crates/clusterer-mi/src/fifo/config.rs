@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::accounts::AccountError;
+
 /// The configuration of a [`FifoServer`](crate::FifoServer).
 ///
 /// ```
@@ -139,4 +141,20 @@ pub enum FifoError {
         /// Its name.
         name: String,
     },
+}
+
+impl FifoError {
+    pub(super) fn user(error: AccountError) -> Self {
+        match error {
+            AccountError::File { path, source } => Self::Accounts { path, source },
+            AccountError::Unknown { name } => Self::UnknownUser { name },
+        }
+    }
+
+    pub(super) fn group(error: AccountError) -> Self {
+        match error {
+            AccountError::File { path, source } => Self::Accounts { path, source },
+            AccountError::Unknown { name } => Self::UnknownGroup { name },
+        }
+    }
 }

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::fs::{self, CWD, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
-use super::{FifoConfig, FifoError, accounts};
+use super::{FifoConfig, FifoError};
+use crate::accounts;
 
 /// How the FIFO is to be made; checked once, used again whenever it was deleted.
 #[derive(Debug)]
@@ -37,8 +38,18 @@ impl Blueprint {
         Ok(Self {
             path: config.path.clone(),
             mode: Mode::from_raw_mode(config.mode),
-            user: config.user.as_deref().map(accounts::user).transpose()?,
-            group: config.group.as_deref().map(accounts::group).transpose()?,
+            user: config
+                .user
+                .as_deref()
+                .map(accounts::user)
+                .transpose()
+                .map_err(FifoError::user)?,
+            group: config
+                .group
+                .as_deref()
+                .map(accounts::group)
+                .transpose()
+                .map_err(FifoError::group)?,
         })
     }
 

@@ -1,19 +1,13 @@
-//! Runs requests: one after the other as long as they are quick, so that a script that writes two in
-//! a row gets them in that order; a slow one is overtaken. Replies never hold up the next request.
+//! Runs requests and writes their replies, which never hold up the next request.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::reply::ReplyPipe;
-use crate::guard::{Guard as _, Patience};
-use crate::{Args, CommandTable, MiReply, render_text, render_unknown};
-
-/// How long a request waits for the one before it.
-const ORDER_PATIENCE: Duration = Duration::from_secs(1);
+use crate::runner::{Runner, Turn};
+use crate::{Args, JsonAnswer, jsonrpc, render_text, render_unknown};
 
 /// A request whose reply FIFO, if it has one, is open.
 #[derive(Debug)]
@@ -26,55 +20,50 @@ pub(super) struct Job {
 
 #[derive(Debug)]
 pub(super) enum Work {
-    /// Run a command and answer what it says.
-    Run { command: String, args: Args },
+    /// Run what this JSON text asks for.
+    Json(Vec<u8>),
     /// Answer this.
     Say(String),
+    /// Run a command and answer what it says.
+    Text { command: String, args: Args },
 }
 
 /// What running a job needs.
 #[derive(Debug)]
 pub(super) struct Executor {
-    pub(super) table: Arc<CommandTable>,
-    pub(super) patience: Patience,
+    pub(super) runner: Runner,
     pub(super) reply_timeout: Duration,
 }
 
 impl Executor {
-    /// Runs jobs until all senders are gone and all replies written.
-    pub(super) async fn run(self, mut jobs: mpsc::Receiver<Job>) {
-        let executor = Arc::new(self);
-        let mut tasks = JoinSet::new();
-        while let Some(job) = jobs.recv().await {
-            let (answered, answer) = oneshot::channel();
-            tasks.spawn(Arc::clone(&executor).execute(job, answered));
-            // Either way the next one may start.
-            let _ = timeout(ORDER_PATIENCE, answer).await;
-            while tasks.try_join_next().is_some() {}
-        }
-        while tasks.join_next().await.is_some() {}
-    }
-
-    async fn execute(self: Arc<Self>, job: Job, answered: oneshot::Sender<()>) {
+    pub(super) async fn execute(self: Arc<Self>, job: Job, turn: Turn) {
         let Job { work, reply, permit } = job;
         let text = match work {
-            Work::Run { command, args } => self.answer(&command, args).await,
-            Work::Say(text) => text,
+            Work::Json(text) => self.json(&text).await,
+            Work::Say(text) => Some(text),
+            Work::Text { command, args } => Some(self.text(&command, args).await),
         };
-        drop(answered);
-        if let Some(reply) = reply
+        drop(turn);
+        // With nothing to say its end is closed all the same, which a client that reads notices.
+        if let (Some(reply), Some(text)) = (reply, text)
             && let Err(error) = reply.write(&text, self.reply_timeout).await
         {
-            self.patience.log.warn(format_args!("a reply was not read to its end: {error}"));
+            let log = &self.runner.patience.log;
+            log.warn(format_args!("a reply was not read to its end: {error}"));
         }
         drop(permit);
     }
 
-    async fn answer(&self, command: &str, args: Args) -> String {
-        if self.table.spec(command).is_none() {
-            return render_unknown(command);
+    async fn json(&self, text: &[u8]) -> Option<String> {
+        match self.runner.json(text).await {
+            JsonAnswer::None => None,
+            JsonAnswer::ParseError => Some(jsonrpc::PARSE_ERROR.to_owned()),
+            JsonAnswer::Reply(reply) => Some(reply),
         }
-        let run = async { self.table.run(command, args).await.unwrap_or(MiReply::Failed) };
-        render_text(command, &self.patience.watch(command, Box::pin(run)).await)
+    }
+
+    async fn text(&self, command: &str, args: Args) -> String {
+        let reply = self.runner.text(command, args).await;
+        reply.map_or_else(|| render_unknown(command), |reply| render_text(command, &reply))
     }
 }

@@ -1,11 +1,12 @@
-//! The FIFO server: requests come in through one FIFO, each reply goes out through another that the
-//! client made.
+//! The FIFO server: requests come in through one FIFO, in the text form or as JSON-RPC, each reply goes
+//! out through another that the client made.
 
-mod accounts;
 mod config;
 mod endpoint;
 mod execute;
+mod parse;
 mod reply;
+mod scan;
 mod server;
 
 pub use config::{FifoConfig, FifoError};

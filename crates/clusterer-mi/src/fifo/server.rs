@@ -16,14 +16,13 @@ use tracing::{info, warn};
 
 use super::endpoint::{Blueprint, Endpoint};
 use super::execute::{Executor, Job, Work};
+use super::parse::{FifoParser, Incoming, JsonFault, Unfinished};
 use super::reply::{ReplyError, ReplyPipe};
 use super::{FifoConfig, FifoError};
 use crate::guard::Patience;
 use crate::limited::LimitedLog;
-use crate::{CommandTable, Request, TextError, TextParser, render_parse_error};
-
-/// How long requests that were accepted may take to finish once the server stops.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
+use crate::runner::{Runner, SHUTDOWN_GRACE, in_order, too_long};
+use crate::{CommandTable, Request, TextError, jsonrpc, render_parse_error};
 
 /// A command FIFO that exists and is open, but not yet read: everything that can go wrong at start
 /// is behind it. Dropping it removes the FIFO.
@@ -62,11 +61,11 @@ impl FifoServer {
         let log = Arc::new(LimitedLog::new("FIFO"));
         let slots = config.max_requests.clamp(1, Semaphore::MAX_PERMITS);
         let (jobs, queue) = mpsc::channel(slots);
-        let executor = Executor {
-            table,
-            patience: Patience { timeout: config.command_timeout, log: Arc::clone(&log) },
+        let patience = Patience { timeout: config.command_timeout, log: Arc::clone(&log) };
+        let executor = Arc::new(Executor {
+            runner: Runner { table, patience },
             reply_timeout: config.reply_timeout,
-        };
+        });
         let dispatcher = Dispatcher {
             reply_dir: config.reply_dir.as_path().into(),
             reader_wait: config.reader_wait,
@@ -79,14 +78,15 @@ impl FifoServer {
             blueprint,
             endpoint,
             receiver: Some(receiver),
-            parser: TextParser::new(),
+            parser: FifoParser::new(),
             unfinished_until: None,
             request_timeout: config.request_timeout,
             dispatcher,
             log,
         };
         let (stop, stopped) = oneshot::channel();
-        let executor = runtime.spawn(executor.run(queue));
+        let executor =
+            runtime.spawn(in_order(queue, move |job, turn| executor.clone().execute(job, turn)));
         let task = runtime.spawn(run(listener, config.check_interval, executor, stopped));
         Ok(FifoHandle { path, stop, task })
     }
@@ -136,7 +136,7 @@ struct Listener {
     endpoint: Endpoint,
     /// `None` while the FIFO was taken away and could not be made again.
     receiver: Option<Receiver>,
-    parser: TextParser,
+    parser: FifoParser,
     /// When a request that has begun to arrive is given up.
     unfinished_until: Option<Instant>,
     request_timeout: Duration,
@@ -154,12 +154,12 @@ impl Listener {
                 biased;
                 _ = check.tick() => {
                     if self.receiver.is_none() || !self.endpoint.is_in_place() {
-                        self.rebuild();
+                        self.rebuild().await;
                     }
                 }
                 read = read(self.receiver.as_ref(), &mut buffer) => {
                     match read {
-                        Ok(0) => self.end_of_file(),
+                        Ok(0) => self.end_of_file().await,
                         Ok(length) => self.take(buffer.get(..length).unwrap_or_default()).await,
                         Err(error) => {
                             self.log.warn(format_args!("reading failed: {error}"));
@@ -171,8 +171,7 @@ impl Listener {
                     yield_now().await;
                 }
                 () = wait_until(self.unfinished_until) => {
-                    self.log.warn("a request was not finished in time, what there is of it is dropped");
-                    self.forget_request();
+                    self.forget_request("was not finished in time").await;
                 }
             }
         }
@@ -193,25 +192,23 @@ impl Listener {
 
     /// The last writer has left. This read end would report end of file from now on, so another is
     /// opened before it is closed: there is a reader at any time.
-    fn end_of_file(&mut self) {
-        if self.forget_request() {
-            self.log.warn("a request was cut off, it is dropped");
-        }
+    async fn end_of_file(&mut self) {
         let reopened =
             self.endpoint.reopen().and_then(|fd| fd.map(Receiver::from_owned_fd).transpose());
         match reopened {
             Ok(Some(receiver)) => self.receiver = Some(receiver),
-            Ok(None) => self.rebuild(),
+            Ok(None) => self.rebuild().await,
             Err(error) => {
                 self.log.warn(format_args!("opening it again failed: {error}"));
                 self.receiver = None;
             }
         }
+        self.forget_request("was cut off").await;
     }
 
     /// Makes the FIFO again. If that fails, the next check tries once more.
-    fn rebuild(&mut self) {
-        self.forget_request();
+    async fn rebuild(&mut self) {
+        self.forget_request("was cut off").await;
         let rebuilt = self.blueprint.build().and_then(|(endpoint, reader)| {
             let receiver = Receiver::from_owned_fd(reader);
             Ok((endpoint, receiver.map_err(|error| self.blueprint.create_error(error))?))
@@ -229,9 +226,15 @@ impl Listener {
         }
     }
 
-    fn forget_request(&mut self) -> bool {
+    /// Drops what there is of a request. A client of JSON-RPC is told; one of the text form would take
+    /// whatever it is told for the reply to a request it has never finished.
+    async fn forget_request(&mut self, why: &str) {
         self.unfinished_until = None;
-        self.parser.reset()
+        let Some(unfinished) = self.parser.reset() else { return };
+        self.log.warn(format_args!("a request {why}, what there is of it is dropped"));
+        if let Unfinished::Json { reply } = unfinished {
+            self.dispatcher.accept(Incoming::BadJson { fault: JsonFault::CutOff, reply }).await;
+        }
     }
 }
 
@@ -248,18 +251,9 @@ struct Dispatcher {
 
 impl Dispatcher {
     /// Waits while too many requests are under way; the FIFO holds back its writers meanwhile.
-    async fn accept(&mut self, item: Result<Request, TextError>) {
+    async fn accept(&mut self, incoming: Incoming) {
         while self.waiting.try_join_next().is_some() {}
-        let (work, reply) = match item {
-            Ok(Request { command, reply, args }) => (Work::Run { command, args }, reply),
-            Err(error) => {
-                self.log.warn(format_args!("a request is refused: {error}"));
-                let TextError { command: Some(command), reply: reply @ Some(_), .. } = error else {
-                    return;
-                };
-                (Work::Say(render_parse_error(&command)), reply)
-            }
-        };
+        let Some((work, reply)) = self.work(incoming) else { return };
         let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else { return };
         let Some(name) = reply else {
             return self.queue(Job { work, reply: None, permit }).await;
@@ -269,6 +263,31 @@ impl Dispatcher {
             Err(ReplyError::NoReader) => self.wait_for_reader(name, work, permit),
             Err(error) => refuse(&self.log, &name, &error),
         }
+    }
+
+    /// What is to be done, and the name of the reply FIFO; `None` if that is nothing.
+    fn work(&self, incoming: Incoming) -> Option<(Work, Option<String>)> {
+        let (work, reply) = match incoming {
+            Incoming::Json { text, reply } => return Some((Work::Json(text), reply)),
+            Incoming::Text(Request { command, reply, args }) => {
+                return Some((Work::Text { command, args }, reply));
+            }
+            Incoming::BadJson { fault, reply } => {
+                self.log.warn(format_args!("a request is refused: {fault}"));
+                let answer = match fault {
+                    JsonFault::Behind | JsonFault::CutOff => jsonrpc::PARSE_ERROR.to_owned(),
+                    JsonFault::TooLong => too_long(),
+                };
+                (Work::Say(answer), reply)
+            }
+            Incoming::BadText(error) => {
+                self.log.warn(format_args!("a request is refused: {error}"));
+                let TextError { command, reply, .. } = error;
+                (Work::Say(render_parse_error(&command?)), reply)
+            }
+        };
+        // An error is all there is, and has nowhere to go.
+        reply.is_some().then_some((work, reply))
     }
 
     /// Does not hold up the requests after it.

@@ -4,6 +4,7 @@
 
 mod client;
 mod hostile;
+mod json;
 mod lifecycle;
 mod support;
 mod transcripts;

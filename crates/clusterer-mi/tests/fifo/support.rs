@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clusterer_mi::{
-    Args, CommandTable, FifoConfig, FifoHandle, FifoServer, MiCommand, MiNode, MiReply, Spec, call,
-    command,
+    Args, CommandTable, FifoConfig, FifoHandle, FifoServer, MiCommand, MiNode, MiReply, Param,
+    Spec, call, command,
 };
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -131,8 +131,9 @@ pub(crate) fn stubs(ran: &Ran) -> Vec<Arc<dyn MiCommand>> {
     };
     let (ran1, ran2) = (Arc::clone(ran), Arc::clone(ran));
     let doc = "For tests";
+    const VALUE: &[Param] = &[Param::optional("value", "any")];
     vec![
-        command(Spec::new("note", &[], doc), move |args| {
+        command(Spec::new("note", VALUE, doc), move |args| {
             note(&ran1, "note", &args);
             async { MiReply::ok() }
         }),
@@ -144,7 +145,7 @@ pub(crate) fn stubs(ran: &Ran) -> Vec<Arc<dyn MiCommand>> {
                 MiReply::ok()
             }
         }),
-        command(Spec::new("echo", &[], doc), |args: Args| async move {
+        command(Spec::new("echo", VALUE, doc), |args: Args| async move {
             MiReply::ok().with_nodes(args.iter().map(|arg| MiNode::new("Arg", arg.value.as_str())))
         }),
         command(Spec::new("big", &[], doc), |_| async {

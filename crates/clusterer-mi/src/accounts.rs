@@ -1,35 +1,42 @@
 //! Numbers of users and groups. Looking them up through the C library would need `unsafe`, so accounts
 //! that live in a directory service must be given as numbers.
 
-use std::fs;
+use std::{fs, io};
 
 use rustix::fs::{Gid, Uid};
-
-use super::FifoError;
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
 
+/// Why there is no number.
+#[derive(Debug)]
+pub(crate) enum AccountError {
+    /// One of the two files cannot be read.
+    File { path: &'static str, source: io::Error },
+    /// It has no such name.
+    Unknown { name: String },
+}
+
 /// The user of that number or name.
-pub(super) fn user(name: &str) -> Result<Uid, FifoError> {
+pub(crate) fn user(name: &str) -> Result<Uid, AccountError> {
     let id = match number(name) {
         Some(id) => Some(id),
         None => look_up(&read(PASSWD)?, name),
     };
-    id.map(Uid::from_raw).ok_or_else(|| FifoError::UnknownUser { name: name.to_owned() })
+    id.map(Uid::from_raw).ok_or_else(|| AccountError::Unknown { name: name.to_owned() })
 }
 
 /// The group of that number or name.
-pub(super) fn group(name: &str) -> Result<Gid, FifoError> {
+pub(crate) fn group(name: &str) -> Result<Gid, AccountError> {
     let id = match number(name) {
         Some(id) => Some(id),
         None => look_up(&read(GROUP)?, name),
     };
-    id.map(Gid::from_raw).ok_or_else(|| FifoError::UnknownGroup { name: name.to_owned() })
+    id.map(Gid::from_raw).ok_or_else(|| AccountError::Unknown { name: name.to_owned() })
 }
 
-fn read(path: &'static str) -> Result<String, FifoError> {
-    let bytes = fs::read(path).map_err(|source| FifoError::Accounts { path, source })?;
+fn read(path: &'static str) -> Result<String, AccountError> {
+    let bytes = fs::read(path).map_err(|source| AccountError::File { path, source })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -67,6 +74,6 @@ mod tests {
         assert_eq!(user("root").unwrap().as_raw(), 0);
         assert_eq!(group("root").unwrap().as_raw(), 0);
         let error = user("nobody-has-this-name").unwrap_err();
-        assert!(error.to_string().contains("fifo_user"), "{error}");
+        assert!(matches!(error, AccountError::Unknown { .. }), "{error:?}");
     }
 }
