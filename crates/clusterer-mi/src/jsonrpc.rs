@@ -104,7 +104,10 @@ fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<&'de RawValue>,
 
 impl<'a> Call<'a> {
     fn parse(raw: &'a RawValue) -> Self {
-        let Ok(call) = serde_json::from_str::<RawCall<'a>>(raw.get()) else {
+        // A list would do for the members in their order.
+        let object = Some(raw.get()).filter(|text| text.starts_with('{'));
+        let Some(call) = object.and_then(|text| serde_json::from_str::<RawCall<'a>>(text).ok())
+        else {
             return Self::Invalid { id: "null" };
         };
         let id = call.id.map(RawValue::get);

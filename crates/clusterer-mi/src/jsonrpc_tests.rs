@@ -172,6 +172,13 @@ fn a_batch_is_answered_in_order() {
 }
 
 #[test]
+fn a_list_of_a_call_s_values_is_no_call() {
+    let refused =
+        r#"{"jsonrpc":"2.0","error":{"code":-32600,"message":"Invalid Request"},"id":null}"#;
+    assert_eq!(ask(r#"[["2.0","ok",[],1]]"#), format!("[{refused}]"));
+}
+
+#[test]
 fn deep_nesting_is_an_error_and_no_crash() {
     let deep = "[".repeat(100_000);
     assert_eq!(ask(&deep), "ParseError");
