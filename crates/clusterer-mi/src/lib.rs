@@ -53,6 +53,8 @@ mod calendar;
 #[cfg(feature = "fifo-client")]
 mod client;
 mod data;
+#[cfg(feature = "datagram")]
+mod datagram;
 #[cfg(feature = "fifo")]
 mod fifo;
 #[cfg(any(feature = "json", feature = "server"))]
@@ -76,6 +78,11 @@ pub use builtin::{uptime, version};
 #[cfg(feature = "fifo-client")]
 pub use client::{ClientError, call};
 pub use data::MiData;
+#[cfg(feature = "datagram")]
+pub use datagram::{
+    DatagramAddress, DatagramAddressError, DatagramConfig, DatagramError, DatagramHandle,
+    DatagramServer,
+};
 #[cfg(feature = "fifo")]
 pub use fifo::{FifoConfig, FifoError, FifoHandle, FifoServer};
 #[cfg(feature = "http")]

@@ -1,0 +1,214 @@
+//! Receives datagrams, runs what they ask for, sends the replies.
+
+use std::io;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::SocketAddrAny;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::endpoint::{Endpoint, Received, Socket};
+use super::reply::Reply;
+use super::request::Asked;
+use super::{DatagramAddress, DatagramConfig, DatagramError};
+use crate::CommandTable;
+use crate::guard::Patience;
+use crate::limited::LimitedLog;
+use crate::runner::{MAX_JSON, Runner, SHUTDOWN_GRACE, Turn, in_order};
+
+/// How often to look whether a client has room for its reply, and whether a socket that failed works again.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// A socket that is bound, but not yet read: everything that can go wrong at start is behind it.
+/// Dropping it removes a Unix socket.
+#[derive(Debug)]
+pub struct DatagramServer {
+    config: DatagramConfig,
+    endpoint: Endpoint,
+}
+
+impl DatagramServer {
+    /// Binds the socket. A Unix socket that was left over is replaced. Needs no runtime.
+    ///
+    /// # Errors
+    /// What [`DatagramConfig::check`] finds, when the socket cannot be made as configured, when another
+    /// process receives there, or when something else is at its path.
+    pub fn bind(config: DatagramConfig) -> Result<Self, DatagramError> {
+        let endpoint = Endpoint::bind(&config)?;
+        Ok(Self { config, endpoint })
+    }
+
+    /// Starts to receive, on the tokio runtime of the caller, which must have IO and time enabled.
+    ///
+    /// # Errors
+    /// When there is no runtime, or the socket cannot be registered with it.
+    pub fn serve(self, table: Arc<CommandTable>) -> Result<DatagramHandle, DatagramError> {
+        let runtime = Handle::try_current().map_err(|_| DatagramError::NoRuntime)?;
+        let Self { config, endpoint } = self;
+        let address = endpoint.address().clone();
+        let socket = Socket::register(endpoint).map_err(|source| match &address {
+            DatagramAddress::Udp(address) => DatagramError::Bind { address: *address, source },
+            DatagramAddress::Unix(path) => DatagramError::Create { path: path.clone(), source },
+        })?;
+        let socket = Arc::new(socket);
+        let log = Arc::new(LimitedLog::new("datagrams"));
+        let slots = config.max_requests.clamp(1, Semaphore::MAX_PERMITS);
+        let (jobs, queue) = mpsc::channel(slots);
+        let patience = Patience { timeout: config.command_timeout, log: Arc::clone(&log) };
+        let executor = Arc::new(Executor {
+            runner: Runner { table, patience },
+            socket: Arc::downgrade(&socket),
+            reply_timeout: config.reply_timeout,
+        });
+        let executor =
+            runtime.spawn(in_order(queue, move |job, turn| executor.clone().execute(job, turn)));
+        let (stop, stopped) = oneshot::channel();
+        let listener = Listener { socket, slots: Arc::new(Semaphore::new(slots)), jobs, log };
+        let task = runtime.spawn(run(listener, executor, stopped));
+        Ok(DatagramHandle { address, stop, task })
+    }
+}
+
+/// A running datagram server. Dropping it stops the server as [`DatagramHandle::shutdown`] does, without
+/// waiting.
+#[derive(Debug)]
+pub struct DatagramHandle {
+    address: DatagramAddress,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl DatagramHandle {
+    /// Where it receives; for UDP with the port that it was given.
+    pub fn address(&self) -> &DatagramAddress {
+        &self.address
+    }
+
+    /// Receives no more, gives the requests that were accepted a second to finish, removes a Unix socket,
+    /// and ends.
+    pub async fn shutdown(self) {
+        drop(self.stop);
+        // An error would be a panic or the end of the runtime: over in any case.
+        let _ = self.task.await;
+    }
+}
+
+async fn run(listener: Listener, mut executor: JoinHandle<()>, stopped: oneshot::Receiver<()>) {
+    // The last replies are sent from the socket, which goes with its name, once they are.
+    let socket = Arc::clone(&listener.socket);
+    tokio::select! {
+        _ = stopped => {}
+        () = listener.listen() => {}
+    }
+    if timeout(SHUTDOWN_GRACE, &mut executor).await.is_err() {
+        executor.abort();
+    }
+    drop(socket);
+}
+
+struct Listener {
+    socket: Arc<Socket>,
+    slots: Arc<Semaphore>,
+    jobs: mpsc::Sender<Job>,
+    log: Arc<LimitedLog>,
+}
+
+/// A request, and to whom its reply goes.
+struct Job {
+    asked: Asked,
+    from: Option<SocketAddrAny>,
+    /// Its place among the requests under way.
+    permit: OwnedSemaphorePermit,
+}
+
+impl Listener {
+    async fn listen(self) {
+        let mut buffer = vec![0; MAX_JSON];
+        loop {
+            // While too many requests are under way, datagrams wait in the socket.
+            let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            match self.socket.receive(&mut buffer).await {
+                Ok(received) => {
+                    let datagram = buffer.get(..received.length).unwrap_or_default();
+                    self.accept(datagram, received, permit).await;
+                }
+                Err(error) => {
+                    self.log.warn(format_args!("receiving failed: {error}"));
+                    sleep(RETRY).await;
+                }
+            }
+            // Clients that never stop must not keep the thread to themselves.
+            yield_now().await;
+        }
+    }
+
+    async fn accept(&self, datagram: &[u8], received: Received, permit: OwnedSemaphorePermit) {
+        let Received { is_cut, from, .. } = received;
+        let asked = Asked::read(datagram, is_cut);
+        match &asked {
+            Asked::Nothing => return,
+            Asked::Say(_) => self.log.warn("a request that cannot be read is refused"),
+            Asked::Json(_) | Asked::Text { .. } => {}
+        }
+        // No receiver means that the server ends.
+        let _ = self.jobs.send(Job { asked, from, permit }).await;
+    }
+}
+
+struct Executor {
+    runner: Runner,
+    /// Gone once the server has stopped, whatever is still under way.
+    socket: Weak<Socket>,
+    reply_timeout: Duration,
+}
+
+impl Executor {
+    async fn execute(self: Arc<Self>, job: Job, turn: Turn) {
+        let Job { asked, from, permit } = job;
+        let reply = match asked {
+            Asked::Nothing => None,
+            Asked::Json(text) => Reply::of_json(self.runner.json(&text).await),
+            Asked::Say(reply) => Some(reply),
+            Asked::Text { command, args } => {
+                let reply = self.runner.text(&command, args).await;
+                Some(Reply::of_text(&command, reply.as_ref()))
+            }
+        };
+        drop(turn);
+        if let (Some(reply), Some(to)) = (reply, from)
+            && let Err(error) = self.reply(&reply, &to).await
+        {
+            self.runner.patience.log.warn(format_args!("a reply could not be sent: {error}"));
+        }
+        drop(permit);
+    }
+
+    async fn reply(&self, reply: &Reply, to: &SocketAddrAny) -> io::Result<()> {
+        match self.send(reply, to).await {
+            Err(Errno::MSGSIZE) => self.send(&reply.too_large(), to).await,
+            sent => sent,
+        }
+        .map_err(io::Error::from)
+    }
+
+    /// Waits for room for as long as a client is given. A socket is not told when the room of another is
+    /// back, so it has to be tried.
+    async fn send(&self, reply: &Reply, to: &SocketAddrAny) -> Result<(), Errno> {
+        let deadline = Instant::now() + self.reply_timeout;
+        loop {
+            let Some(socket) = self.socket.upgrade() else { return Err(Errno::SHUTDOWN) };
+            match socket.send(reply.as_bytes(), to) {
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN | Errno::NOBUFS) if Instant::now() < deadline => {
+                    drop(socket);
+                    sleep(RETRY).await;
+                }
+                sent => return sent,
+            }
+        }
+    }
+}
