@@ -1,13 +1,15 @@
 //! From a configuration to a running node, and to its end.
 
 use crate::commands::commands;
-use crate::config::{Clusterer, Config, ConfigError, Fifo};
+use crate::config::{Clusterer, Config, ConfigError, Datagram, Fifo};
 use crate::exporter::{Exporter, Exporting};
 use crate::http;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clusterer::{Cluster, Dialect, ListenerConfig, MachineId, NodeStore, StartError, StoreError};
 use clusterer_db::Options;
-use clusterer_mi::{FifoConfig, FifoError, FifoHandle, FifoServer, HttpHandle};
+use clusterer_mi::{
+    DatagramHandle, DatagramServer, FifoConfig, FifoError, FifoHandle, FifoServer, HttpHandle,
+};
 use clusterer_ratelimit::{RateLimit, Running};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::Arc;
@@ -73,6 +75,7 @@ fn raise_descriptor_limit() {
 /// Everything that runs.
 struct Node {
     cluster: Cluster,
+    datagram: Option<DatagramHandle>,
     exporter: Option<Exporting>,
     fifo: Option<FifoHandle>,
     http: Option<HttpHandle>,
@@ -106,6 +109,7 @@ impl Node {
         let own = server_id(&config.clusterer)?;
         let store = open_store(&config.clusterer).await?;
         let fifo = config.fifo.as_ref().map(bind_fifo).transpose()?;
+        let datagram = config.datagram.as_ref().map(bind_datagram).transpose()?;
         let http = config.http.as_ref().map(http::bind).transpose()?;
         let cluster = start_cluster(&config, own, store).await?;
         let ratelimit = config
@@ -123,12 +127,18 @@ impl Node {
             }
             None => None,
         };
+        let datagram = match datagram {
+            Some(datagram) => {
+                Some(datagram.serve(table.clone()).map_err(|error| Failure::Run(error.into()))?)
+            }
+            None => None,
+        };
         let http = match http {
             Some(http) => Some(http::serve(http, &cluster, table)?),
             None => None,
         };
         tracing::info!(server_id = %own, listen = ?cluster.local_addresses(), "running");
-        Ok(Self { cluster, exporter, fifo, http, ratelimit: running })
+        Ok(Self { cluster, datagram, exporter, fifo, http, ratelimit: running })
     }
 
     /// Obeys signals until one ends it.
@@ -169,6 +179,11 @@ impl Node {
 
     /// First nobody asks for anything more, then what is queued goes out.
     async fn end(self) {
+        let datagram = async {
+            if let Some(datagram) = self.datagram {
+                datagram.shutdown().await;
+            }
+        };
         let fifo = async {
             if let Some(fifo) = self.fifo {
                 fifo.shutdown().await;
@@ -180,7 +195,7 @@ impl Node {
             }
         };
         // Each waits for a while for what is under way.
-        tokio::join!(fifo, http);
+        tokio::join!(datagram, fifo, http);
         if let Some(ratelimit) = self.ratelimit {
             ratelimit.stop().await;
         }
@@ -267,6 +282,10 @@ fn bind_fifo(section: &Fifo) -> Result<FifoServer, Failure> {
         };
         at.into()
     })
+}
+
+fn bind_datagram(section: &Datagram) -> Result<DatagramServer, Failure> {
+    DatagramServer::bind(section.config()).map_err(|error| section.error(&error).into())
 }
 
 async fn start_cluster(

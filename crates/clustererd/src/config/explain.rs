@@ -5,7 +5,7 @@
 
 use super::error::ConfigError;
 use super::key::split;
-use super::keys::{KEYS, LATER, SECTIONS};
+use super::keys::{KEYS, SECTIONS};
 use super::source::Source;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -114,9 +114,6 @@ fn describe(value: &DeValue<'_>) -> &'static str {
 
 /// The message for a path that means nothing.
 fn unknown(path: &str, is_table: bool) -> String {
-    if LATER.contains(&path) {
-        return format!("not built into this version, expected no section [{path}]");
-    }
     let what = if is_table { "unknown section" } else { "unknown key" };
     let (section, name) = split(path);
     let siblings = siblings(section);

@@ -5,6 +5,7 @@ use super::key::{Entry, Key};
 use super::kind::{Flag, Hosts, Integer, Listeners, Mode, OffOrPeriod, Optional, Parsed, Period};
 use super::value::{AbsolutePath, Account, Algorithm, LogLevel, SqlName, TcpAddress};
 use clusterer_db::DbUrl;
+use clusterer_mi::DatagramAddress;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -31,7 +32,13 @@ pub(crate) const SECTIONS: &[Section] = &[
     },
     Section {
         path: "mi.fifo",
-        meaning: "Management over a FIFO, as `opensipsctl fifo` speaks it.",
+        meaning: "Management over a FIFO: the text form, as `opensipsctl fifo` speaks it, and JSON-RPC, as OpenSIPS \
+                  4.0 does.",
+    },
+    Section {
+        path: "mi.datagram",
+        meaning: "Management over a Unix datagram socket or UDP: a request in the text form, `:COMMAND:` and a parameter a \
+                  line, or JSON-RPC is one datagram, and so is its reply.",
     },
     Section {
         path: "mi.http",
@@ -49,9 +56,6 @@ pub(crate) const SECTIONS: &[Section] = &[
     },
     Section { path: "log", meaning: "What goes to standard error. Without it, the default level." },
 ];
-
-/// Sections that the design has and this version has not.
-pub(crate) const LATER: &[&str] = &["mi.datagram"];
 
 /// In the order of the reference: section by section.
 pub(crate) const KEYS: &[&dyn Entry] = &[
@@ -80,6 +84,11 @@ pub(crate) const KEYS: &[&dyn Entry] = &[
     &FIFO_USER,
     &FIFO_GROUP,
     &REPLY_DIR,
+    &SOCKET_NAME,
+    &UNIX_SOCKET_MODE,
+    &UNIX_SOCKET_USER,
+    &UNIX_SOCKET_GROUP,
+    &DATAGRAM_INSECURE,
     &HTTP_LISTEN,
     &HTTP_ROOT,
     &HTTP_TOKEN_FILE,
@@ -270,6 +279,40 @@ pub(crate) static REPLY_DIR: Key<Parsed<AbsolutePath>> = Key {
     path: "mi.fifo.reply_dir",
     kind: Parsed::with_default("/tmp/", "the absolute path of a directory"),
     meaning: "The directory in which clients make their reply FIFOs.",
+};
+
+pub(crate) static SOCKET_NAME: Key<Parsed<DatagramAddress>> = Key {
+    path: "mi.datagram.socket_name",
+    kind: Parsed::required(
+        "the absolute path of a socket, or \"udp:ADDRESS:PORT\", such as \"udp:127.0.0.1:8080\"",
+    ),
+    meaning: "The Unix socket, which is made at start, or the UDP address that takes commands. An address that \
+              other hosts can reach needs `insecure`.",
+};
+
+pub(crate) static UNIX_SOCKET_MODE: Key<Mode> = Key {
+    path: "mi.datagram.unix_socket_mode",
+    kind: Mode { default: 0o660 },
+    meaning: "The permissions of the Unix socket: who may write to it runs commands.",
+};
+
+pub(crate) static UNIX_SOCKET_USER: Key<Optional<Parsed<Account>>> = Key {
+    path: "mi.datagram.unix_socket_user",
+    kind: Optional(Parsed::required("the name of a user, or its number as a string")),
+    meaning: "The owner of the Unix socket; the daemon's user if none is written.",
+};
+
+pub(crate) static UNIX_SOCKET_GROUP: Key<Optional<Parsed<Account>>> = Key {
+    path: "mi.datagram.unix_socket_group",
+    kind: Optional(Parsed::required("the name of a group, or its number as a string")),
+    meaning: "The group of the Unix socket; the daemon's group if none is written.",
+};
+
+pub(crate) static DATAGRAM_INSECURE: Key<Flag> = Key {
+    path: "mi.datagram.insecure",
+    kind: Flag { default: false },
+    meaning: "Receive at a UDP address that other hosts can reach. UDP has no authentication: whoever reaches it \
+              runs commands.",
 };
 
 pub(crate) static HTTP_LISTEN: Key<Parsed<TcpAddress>> = Key {

@@ -21,7 +21,7 @@ mod value;
 
 pub(crate) use error::ConfigError;
 pub(crate) use reference::reference;
-pub(crate) use section::{Bin, Clusterer, Fifo, Http, Log, Metrics, RateLimit};
+pub(crate) use section::{Bin, Clusterer, Datagram, Fifo, Http, Log, Metrics, RateLimit};
 pub(crate) use value::LogLevel;
 
 use error::{Place, Position};
@@ -39,6 +39,7 @@ const MAX_BYTES: u64 = 1 << 20;
 pub(crate) struct Config {
     pub(crate) clusterer: Clusterer,
     pub(crate) bin: Option<Bin>,
+    pub(crate) datagram: Option<Datagram>,
     pub(crate) fifo: Option<Fifo>,
     pub(crate) http: Option<Http>,
     pub(crate) metrics: Option<Metrics>,
@@ -85,6 +86,7 @@ impl Config {
         Ok(Self {
             clusterer: Clusterer::read(raw.clusterer, &source)?,
             bin: raw.bin.map(|bin| Bin::read(bin, &source)).transpose()?,
+            datagram: raw.mi.datagram.map(|raw| Datagram::read(raw, &source)).transpose()?,
             fifo: raw.mi.fifo.map(|fifo| Fifo::read(fifo, &source)).transpose()?,
             http: raw.mi.http.map(|http| Http::read(http, &source)).transpose()?,
             metrics: raw.metrics.map(|metrics| Metrics::read(metrics, &source)).transpose()?,

@@ -52,8 +52,19 @@ pub(crate) struct Bin {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mi {
+    pub(crate) datagram: Key<Datagram>,
     pub(crate) fifo: Key<Fifo>,
     pub(crate) http: Key<Http>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Datagram {
+    pub(crate) socket_name: Key<String>,
+    pub(crate) unix_socket_mode: Key<Scalar>,
+    pub(crate) unix_socket_user: Key<String>,
+    pub(crate) unix_socket_group: Key<String>,
+    pub(crate) insecure: Key<Scalar>,
 }
 
 #[derive(Deserialize)]

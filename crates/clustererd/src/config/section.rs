@@ -7,7 +7,7 @@ use super::source::{Source, Span};
 use super::value::{AbsolutePath, Account, HostName, LogLevel, SqlName, TcpAddress};
 use super::{duration, keys, raw};
 use clusterer_db::{DbUrl, TableNames};
-use clusterer_mi::{HttpConfig, HttpError};
+use clusterer_mi::{DatagramAddress, DatagramConfig, DatagramError, HttpConfig, HttpError};
 use clusterer_ratelimit::Parameters;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -42,6 +42,15 @@ pub(crate) struct Fifo {
     pub(crate) fifo_user: Setting<Option<Account>>,
     pub(crate) fifo_group: Setting<Option<Account>>,
     pub(crate) reply_dir: Setting<AbsolutePath>,
+}
+
+/// `[mi.datagram]`
+pub(crate) struct Datagram {
+    pub(crate) socket_name: Setting<DatagramAddress>,
+    pub(crate) unix_socket_mode: Setting<u32>,
+    pub(crate) unix_socket_user: Setting<Option<Account>>,
+    pub(crate) unix_socket_group: Setting<Option<Account>>,
+    pub(crate) insecure: Setting<bool>,
 }
 
 /// `[mi.http]`
@@ -154,6 +163,48 @@ impl Fifo {
             fifo_group: keys::FIFO_GROUP.read(raw.fifo_group, at)?,
             reply_dir: keys::REPLY_DIR.read(raw.reply_dir, at)?,
         })
+    }
+}
+
+impl Datagram {
+    pub(super) fn read(
+        section: Spanned<raw::Datagram>,
+        source: &Source<'_>,
+    ) -> Result<Self, ConfigError> {
+        let at = &source.section(section.span());
+        let raw = section.into_inner();
+        let datagram = Self {
+            socket_name: keys::SOCKET_NAME.read(raw.socket_name, at)?,
+            unix_socket_mode: keys::UNIX_SOCKET_MODE.read(raw.unix_socket_mode, at)?,
+            unix_socket_user: keys::UNIX_SOCKET_USER.read(raw.unix_socket_user, at)?,
+            unix_socket_group: keys::UNIX_SOCKET_GROUP.read(raw.unix_socket_group, at)?,
+            insecure: keys::DATAGRAM_INSECURE.read(raw.insecure, at)?,
+        };
+        datagram.config().check().map_err(|error| datagram.error(&error))?;
+        Ok(datagram)
+    }
+
+    pub(crate) fn config(&self) -> DatagramConfig {
+        let mut config = DatagramConfig::new(self.socket_name.value.clone());
+        config.mode = self.unix_socket_mode.value;
+        config.user = self.unix_socket_user.value.as_ref().map(ToString::to_string);
+        config.group = self.unix_socket_group.value.as_ref().map(ToString::to_string);
+        config.insecure = self.insecure.value;
+        config
+    }
+
+    /// An error of the server, where it is to be mended.
+    pub(crate) fn error(&self, error: &DatagramError) -> ConfigError {
+        match error {
+            DatagramError::Open { .. } => self.socket_name.error(
+                "other hosts can reach this address and UDP has no authentication, expected one \
+                 on loopback, a Unix socket, or insecure = true",
+            ),
+            DatagramError::Mode { .. } => self.unix_socket_mode.error(error),
+            DatagramError::UnknownGroup { .. } => self.unix_socket_group.error(error),
+            DatagramError::UnknownUser { .. } => self.unix_socket_user.error(error),
+            _ => self.socket_name.error(error),
+        }
     }
 }
 

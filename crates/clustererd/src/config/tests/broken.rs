@@ -75,7 +75,7 @@ fn unknown_keys() {
             "\"a\\nb\" = 1",
             "[cluster]",
             "[mi.fifo]\nreply-dir = '/tmp'",
-            "[mi.datagram]\nsocket_name = '/tmp/s'",
+            "[mi.datagram]\nsocket = '/tmp/s'",
             "[mi]\nhttp = { lisen = '127.0.0.1:8080' }",
         ],
         expect![[r#"
@@ -85,7 +85,7 @@ fn unknown_keys() {
             node.toml:4:1: clusterer.a\nb: unknown key, expected one of db_url, db_table, server_id, persistent_mode, persistent_state, cluster_id_col, machine_id_col, clusterer_id_col, state_col, url_col, description_col, failed_attempts_col, last_attempt_col, duration_col, no_tries_col, ping_interval, ping_timeout, db_connect_timeout, auto_reload
             node.toml:4:2: cluster: unknown section, did you mean clusterer?
             node.toml:5:1: mi.fifo.reply-dir: unknown key, did you mean reply_dir?
-            node.toml:4:5: mi.datagram: not built into this version, expected no section [mi.datagram]
+            node.toml:5:1: mi.datagram.socket: unknown key, expected one of socket_name, unix_socket_mode, unix_socket_user, unix_socket_group, insecure
             node.toml:5:10: mi.http.lisen: unknown key, did you mean listen?
         "#]],
     );
@@ -338,6 +338,29 @@ fn wrong_values_of_the_fifo() {
         expect![[r#"
         node.toml:5:13: mi.fifo.fifo_name: no absolute path, expected the absolute path of the FIFO
     "#]],
+    );
+}
+
+#[test]
+fn wrong_values_of_datagrams() {
+    check(
+        LEAST,
+        &[
+            "[mi.datagram]",
+            "[mi.datagram]\nsocket_name = 'hunter2'",
+            "[mi.datagram]\nsocket_name = 'udp:localhost:8080'",
+            "[mi.datagram]\nsocket_name = 'udp:192.0.2.5:8080'",
+            "[mi.datagram]\nsocket_name = '/s'\nunix_socket_mode = 660",
+            "[mi.datagram]\nsocket_name = '/s'\nunix_socket_user = 'a:b'",
+        ],
+        expect![[r#"
+            node.toml:4:1: mi.datagram.socket_name: missing, expected the absolute path of a socket, or "udp:ADDRESS:PORT", such as "udp:127.0.0.1:8080"
+            node.toml:5:15: mi.datagram.socket_name: neither an absolute path nor udp:ADDRESS:PORT, expected the absolute path of a socket, or "udp:ADDRESS:PORT", such as "udp:127.0.0.1:8080"
+            node.toml:5:15: mi.datagram.socket_name: no IP address with a port behind udp: (an IPv6 address stands in brackets), expected the absolute path of a socket, or "udp:ADDRESS:PORT", such as "udp:127.0.0.1:8080"
+            node.toml:5:15: mi.datagram.socket_name: other hosts can reach this address and UDP has no authentication, expected one on loopback, a Unix socket, or insecure = true
+            node.toml:6:20: mi.datagram.unix_socket_mode: no octal number, expected permission bits in octal, such as 0o660 or "0660"
+            node.toml:6:20: mi.datagram.unix_socket_user: no name, expected the name of a user, or its number as a string
+        "#]],
     );
 }
 

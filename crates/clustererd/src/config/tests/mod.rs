@@ -83,6 +83,7 @@ fn the_fifo_belongs_to_a_name_or_to_a_number() {
 fn an_absent_section_is_off() {
     let config = parsed(LEAST);
     assert!(config.bin.is_none());
+    assert!(config.datagram.is_none());
     assert!(config.fifo.is_none());
     assert!(config.http.is_none());
     assert!(config.metrics.is_none());
@@ -93,7 +94,8 @@ fn an_absent_section_is_off() {
 #[test]
 fn the_defaults_are_those_of_the_manual() {
     assert_defaults(parsed(&format!(
-        "{LEAST}[mi.fifo]\nfifo_name = '/tmp/fifo'\n[mi.http]\n[metrics]\n[ratelimit]\n"
+        "{LEAST}[mi.fifo]\nfifo_name = '/tmp/fifo'\n[mi.datagram]\nsocket_name = '/tmp/socket'\n\
+         [mi.http]\n[metrics]\n[ratelimit]\n"
     )));
 }
 
@@ -134,6 +136,15 @@ fn assert_defaults(config: Config) {
     });
     assert_settings!(fifo, "mi.fifo", u32::clone, { fifo_mode: 0o660, });
     assert_settings!(fifo, "mi.fifo", Option::is_none, { fifo_user: true, fifo_group: true, });
+
+    let datagram = config.datagram.unwrap();
+    assert_settings!(datagram, "mi.datagram", ToString::to_string, { socket_name: "/tmp/socket", });
+    assert_settings!(datagram, "mi.datagram", u32::clone, { unix_socket_mode: 0o660, });
+    assert_settings!(datagram, "mi.datagram", Option::is_none, {
+        unix_socket_user: true,
+        unix_socket_group: true,
+    });
+    assert_settings!(datagram, "mi.datagram", bool::clone, { insecure: false, });
 
     let http = config.http.unwrap();
     assert_settings!(http, "mi.http", |at: &TcpAddress| at.0.to_string(), {
@@ -198,6 +209,7 @@ fn file_with_every_key() -> String {
             "clusterer.server_id" => "1".to_owned(),
             "bin.listen" => "['bin:127.0.0.1:5566']".to_owned(),
             "mi.fifo.fifo_name" => "'/tmp/fifo'".to_owned(),
+            "mi.datagram.socket_name" => "'/tmp/socket'".to_owned(),
             path => match key.kind().default_toml() {
                 Some(default) => default,
                 None if key.kind().is_optional() => continue,
@@ -226,6 +238,8 @@ fn every_key_of_the_table_is_read_where_it_says() {
             ("clusterer", _) => "db_url = 'sqlite:nodes.db'\nserver_id = 1\n",
             ("mi.fifo", "fifo_name") => "",
             ("mi.fifo", _) => "fifo_name = '/tmp/fifo'\n",
+            ("mi.datagram", "socket_name") => "",
+            ("mi.datagram", _) => "socket_name = '/tmp/socket'\n",
             _ => "",
         };
         let others = if section == "clusterer" { "" } else { LEAST };
@@ -244,6 +258,19 @@ fn values_remember_where_they_stand() {
     assert_eq!(second.value.port(), 2);
     let error = second.error("port in use").to_string();
     assert_eq!(error, "node.toml:7:3: bin.listen: port in use");
+}
+
+#[test]
+fn the_settings_of_datagrams_reach_their_server() {
+    let config = |lines: &str| {
+        parsed(&format!("{LEAST}[mi.datagram]\n{lines}\n")).datagram.unwrap().config()
+    };
+    let unix = config("socket_name = '/s'\nunix_socket_mode = 0o622\nunix_socket_user = 'a'");
+    assert_eq!((unix.address.to_string().as_str(), unix.mode), ("/s", 0o622));
+    assert_eq!((unix.user.as_deref(), unix.group), (Some("a"), None));
+    let udp = config("socket_name = 'udp:0.0.0.0:1'\ninsecure = 1\nunix_socket_group = '7'");
+    assert_eq!((udp.address.to_string().as_str(), udp.insecure), ("udp:0.0.0.0:1", true));
+    assert_eq!(udp.group.as_deref(), Some("7"));
 }
 
 #[test]
