@@ -4,6 +4,8 @@ use crate::manual::RATELIMIT;
 use anyhow::Result;
 use clusterer_tests::{Lab, NodeRow, free_address};
 use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
 
 /// A row as it is in the transcript `list_many`: another URL than where anybody listens.
 fn row(cluster: i32, machine: i32, url: &str, description: &str) -> NodeRow {
@@ -122,6 +124,44 @@ fn what_every_opensips_has() -> Result<()> {
     let version = node.mi_ok("version", &[])?;
     assert!(version[0].starts_with("Server:: clustererd ("), "{version:?}");
     assert_eq!(node.mi_text("no_such_cmd", &[])?, "500 command 'no_such_cmd' not available\n");
+    Ok(())
+}
+
+#[test]
+fn datagrams_and_json_do_what_the_text_fifo_does() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(2)?;
+    let _peer = TcpListener::bind(at[1])?;
+    let socket = lab.path().join("mi.sock");
+    let section = format!("[mi.datagram]\nsocket_name = \"{}\"\n", socket.display());
+    let mut node = lab.start(1, &lab.config(1, at[0], &section))?;
+    let client = UnixDatagram::bind(lab.path().join("client.sock"))?;
+    client.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let ask = |request: &str| -> Result<String> {
+        client.send_to(request.as_bytes(), &socket)?;
+        let mut buffer = [0; 4096];
+        let length = client.recv(&mut buffer)?;
+        Ok(String::from_utf8(buffer[..length].to_vec())?)
+    };
+    let ok = r#"{"jsonrpc":"2.0","result":"OK","id":7}"#;
+    let set = |status| {
+        let params = format!(r#"{{"cluster_id":1,"node_id":2,"status":{status}}}"#);
+        format!(r#"{{"jsonrpc":"2.0","method":"clusterer:set_status","params":{params},"id":7}}"#)
+    };
+
+    assert_eq!(ask(&set(0))?, ok);
+    assert_eq!(node.state_of(2)?, 0);
+    assert_eq!(ask(":clusterer_set_status:\n1\n2\n1\nbin\n")?, "200 OK\n\n");
+    assert_eq!(node.state_of(2)?, 1);
+
+    let reply = lab.reply_dir().join("json");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &reply, rustix::fs::Mode::from_raw_mode(0o666))?;
+    let reader = std::thread::spawn(move || std::fs::read_to_string(reply));
+    std::fs::write(lab.fifo(1), format!(":json:{}", set(0)))?;
+    assert_eq!(reader.join().unwrap()?, ok);
+    assert_eq!(node.state_of(2)?, 0);
+
+    node.terminate()?;
+    assert!(!socket.exists(), "the socket goes with the daemon");
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! The management interface (MI): a table of commands, the text FIFO that OpenSIPS 2.x scripts talk to,
-//! and JSON-RPC over HTTP.
+//! The management interface (MI): a table of commands, and servers for them: a FIFO and datagram sockets, in
+//! the text form of OpenSIPS 2.x and as JSON-RPC, and JSON-RPC over HTTP.
 //!
 //! A command is a [`Spec`] and an async function from [`Args`] to a [`MiReply`], which is one value
 //! that any transport can render, as text or as JSON. Programs fill a [`CommandTable`] and hand it to transports; those only
@@ -24,6 +24,7 @@
 //! # Features
 //! - `fifo` (default): `FifoServer`, on tokio. Linux.
 //! - `fifo-client`: `call` alone, blocking, without tokio. Part of `fifo`.
+//! - `datagram`: `DatagramServer`, on tokio: a Unix socket or UDP. Linux.
 //! - `http`: `HttpServer`, on tokio: JSON-RPC, and pages and event streams of the program.
 //! - `json`: `jsonrpc`, the JSON-RPC form, free of IO as the text form is.
 //!
@@ -37,7 +38,7 @@
 //! # What it refuses to do
 //! Know any cluster: the commands of one are added by the program. Follow a reply name out of its
 //! directory, through a link or into anything but a FIFO. Wait for a client without end. Let other hosts run
-//! commands over HTTP without a token, unless told to; do what a page of another site makes a browser ask.
+//! commands over UDP, or over HTTP without a token, unless told to; do what a page of another site makes a browser ask.
 
 #![forbid(unsafe_code)]
 
