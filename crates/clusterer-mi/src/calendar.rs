@@ -18,8 +18,8 @@ const MONTHS: [(&str, u64); 12] = [
     ("Dec", 31),
 ];
 
-/// `Sun Nov 22 08:51:41 2026`, the day padded with a blank, from seconds since 1970.
-pub(crate) fn format_utc(unix: u64) -> String {
+/// `Sun Nov 22 08:51:41 2026`, in UTC, the day padded with a blank, from seconds since 1970.
+pub fn format_utc(unix: u64) -> String {
     let (days, second) = (unix / DAY, unix % DAY);
     let (year, month, day) = date(days);
     let weekday = usize::try_from(days % 7).ok().and_then(|index| WEEKDAYS.get(index));

@@ -22,8 +22,9 @@
 //! ```
 //!
 //! # Features
+//! - `client` (default): `Client`, blocking, without tokio, for every carrier; `call` for the text form
+//!   over a FIFO. Linux.
 //! - `fifo` (default): `FifoServer`, on tokio. Linux.
-//! - `fifo-client`: `call` alone, blocking, without tokio. Part of `fifo`.
 //! - `datagram`: `DatagramServer`, on tokio: a Unix socket or UDP. Linux.
 //! - `http`: `HttpServer`, on tokio: JSON-RPC, and pages and event streams of the program.
 //! - `json`: `jsonrpc`, the JSON-RPC form, free of IO as the text form is.
@@ -42,7 +43,7 @@
 
 #![forbid(unsafe_code)]
 
-#[cfg(all(doctest, feature = "fifo"))]
+#[cfg(all(doctest, feature = "client", feature = "fifo"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
@@ -51,7 +52,7 @@ mod accounts;
 mod args;
 mod builtin;
 mod calendar;
-#[cfg(feature = "fifo-client")]
+#[cfg(feature = "client")]
 mod client;
 mod data;
 #[cfg(feature = "datagram")]
@@ -66,6 +67,8 @@ mod http;
 pub mod jsonrpc;
 #[cfg(feature = "server")]
 mod limited;
+#[cfg(feature = "json")]
+mod parse;
 mod reference;
 mod reply;
 #[cfg(any(feature = "datagram", feature = "fifo"))]
@@ -73,11 +76,14 @@ mod runner;
 mod spec;
 mod table;
 mod text;
+#[cfg(any(feature = "client", feature = "http"))]
+mod token;
 
 pub use args::{Arg, ArgError, Args};
 pub use builtin::{uptime, version};
-#[cfg(feature = "fifo-client")]
-pub use client::{ClientError, call};
+pub use calendar::format_utc;
+#[cfg(feature = "client")]
+pub use client::{CallError, Client, ClientError, Refusal, Target, TargetError, call};
 pub use data::MiData;
 #[cfg(feature = "datagram")]
 pub use datagram::{
@@ -89,10 +95,12 @@ pub use fifo::{FifoConfig, FifoError, FifoHandle, FifoServer};
 #[cfg(feature = "http")]
 pub use http::{
     EventSender, HttpConfig, HttpError, HttpHandle, HttpResponse, HttpServer, ServerEvent,
-    StreamClosed, Token, TokenError,
+    StreamClosed,
 };
 #[cfg(feature = "json")]
 pub use jsonrpc::JsonAnswer;
+#[cfg(feature = "json")]
+pub use parse::NotJson;
 pub use reference::reference;
 pub use reply::{MiNode, MiReply, MiValue};
 #[cfg(any(feature = "datagram", feature = "fifo"))]
@@ -103,6 +111,8 @@ pub use text::{
     AnswerError, EncodeError, MAX_HEAD, MAX_PARAMS, Request, TextAnswer, TextError, TextErrorKind,
     TextParser, encode_request, render_parse_error, render_text, render_unknown,
 };
+#[cfg(any(feature = "client", feature = "http"))]
+pub use token::{Token, TokenError};
 
 /// Runs a future that never waits.
 #[cfg(test)]

@@ -10,7 +10,8 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, Uri};
 
-use super::{HttpConfig, HttpResponse, Token};
+use super::{HttpConfig, HttpResponse};
+use crate::Token;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::Token;
+use crate::Token;
 
 /// The configuration of an [`HttpServer`](crate::HttpServer).
 ///

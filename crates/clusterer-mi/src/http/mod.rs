@@ -11,11 +11,9 @@ mod response;
 mod routes;
 mod server;
 mod socket;
-mod token;
 mod upload;
 
 pub use config::{HttpConfig, HttpError};
 pub use events::{EventSender, ServerEvent, StreamClosed};
 pub use response::HttpResponse;
 pub use server::{HttpHandle, HttpServer};
-pub use token::{Token, TokenError};

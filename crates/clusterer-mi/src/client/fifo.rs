@@ -1,22 +1,18 @@
-//! A blocking client of the text FIFO.
+//! A command FIFO, and a FIFO for the reply.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::fs::{self, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::PIPE_BUF;
-use thiserror::Error;
 
-use crate::{EncodeError, encode_request};
-
-/// The longest reply that is taken, in bytes.
-const MAX_REPLY: usize = 16 << 20;
+use super::deadline::{Deadline, WaitError};
+use super::{ClientError, MAX_REPLY, unique_name};
+use crate::encode_request;
 
 /// Runs a command over a text FIFO and returns the whole reply, which
 /// [`TextAnswer::parse`](crate::TextAnswer::parse) takes apart. Blocks for `timeout` at most.
@@ -34,18 +30,29 @@ pub fn call(
     params: &[&str],
     timeout: Duration,
 ) -> Result<String, ClientError> {
-    let deadline = Deadline { end: Instant::now() + timeout, timeout };
+    exchange(path, reply_dir, &Deadline::after(timeout), |reply| {
+        Ok(encode_request(command, reply, params)?)
+    })
+}
+
+/// Writes one request, made for the name of the reply FIFO, and reads the reply to its end.
+pub(super) fn exchange(
+    path: &Path,
+    reply_dir: &Path,
+    deadline: &Deadline,
+    request: impl FnOnce(&str) -> Result<Vec<u8>, ClientError>,
+) -> Result<String, ClientError> {
     let server = open_server(path)?;
     let reply = ReplyFifo::make(reply_dir)?;
-    let request = encode_request(command, &reply.name, params)?;
+    let request = request(&reply.name)?;
     if request.len() > PIPE_BUF {
         return Err(ClientError::TooLong { length: request.len() });
     }
-    send(&server, &request, &deadline).map_err(|error| {
+    send(&server, &request, deadline).map_err(|error| {
         error.into_client(|source| ClientError::Send { path: path.into(), source })
     })?;
     drop(server);
-    let bytes = reply.read(&deadline).map_err(|error| {
+    let bytes = reply.read(deadline).map_err(|error| {
         error.into_client(|source| ClientError::Reply { path: reply.path.clone(), source })
     })?;
     if bytes.is_empty() {
@@ -55,107 +62,6 @@ pub fn call(
         path: reply.path.clone(),
         source: io::Error::new(io::ErrorKind::InvalidData, "the reply is not UTF-8"),
     })
-}
-
-/// Why a call has no reply.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// The request cannot be written in the text form.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// There is nothing at the path.
-    #[error("there is no FIFO {path}: the daemon is not running, or has another fifo_name")]
-    Missing {
-        /// The command FIFO.
-        path: PathBuf,
-    },
-    /// The server closed the reply FIFO without a word.
-    #[error("the daemon gave no answer: it may be shutting down")]
-    NoAnswer,
-    /// Nobody reads the command FIFO.
-    #[error("nobody reads {path}: the daemon is not running")]
-    NotRunning {
-        /// The command FIFO.
-        path: PathBuf,
-    },
-    /// Something else is at the path.
-    #[error("{path} is no FIFO")]
-    NotFifo {
-        /// The path.
-        path: PathBuf,
-    },
-    /// The reply FIFO cannot be made or read.
-    #[error("cannot make or read the reply FIFO {path}: {source}")]
-    Reply {
-        /// The reply FIFO.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The command FIFO cannot be opened or written.
-    #[error("cannot write to {path}: {source}")]
-    Send {
-        /// The command FIFO.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// No reply in time.
-    #[error("no reply within {0:?}: the daemon is busy, or has another reply_dir")]
-    Timeout(Duration),
-    /// The request is longer than the kernel writes to a FIFO in one piece. Part of it could end up
-    /// inside another client's.
-    #[error("the request has {length} bytes, at most {PIPE_BUF} stay together in a FIFO")]
-    TooLong {
-        /// Its length in bytes.
-        length: usize,
-    },
-}
-
-struct Deadline {
-    end: Instant,
-    timeout: Duration,
-}
-
-/// What can happen while one waits for a FIFO.
-enum WaitError {
-    Io(io::Error),
-    TimedOut(Duration),
-}
-
-impl Deadline {
-    /// Waits until the descriptor is ready or hung up.
-    fn wait(&self, fd: &impl AsFd, flags: PollFlags) -> Result<(), WaitError> {
-        loop {
-            let left = self.end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(WaitError::TimedOut(self.timeout));
-            }
-            // A time too long for the kernel's type is as good as none.
-            let left = Timespec::try_from(left).ok();
-            match poll(&mut [PollFd::new(fd, flags)], left.as_ref()) {
-                Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => return Ok(()),
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-    }
-}
-
-impl From<Errno> for WaitError {
-    fn from(errno: Errno) -> Self {
-        Self::Io(errno.into())
-    }
-}
-
-impl WaitError {
-    fn into_client(self, io: impl FnOnce(io::Error) -> ClientError) -> ClientError {
-        match self {
-            Self::Io(source) => io(source),
-            Self::TimedOut(after) => ClientError::Timeout(after),
-        }
-    }
 }
 
 fn open_server(path: &Path) -> Result<OwnedFd, ClientError> {
@@ -249,12 +155,4 @@ impl Drop for ReplyFifo {
     fn drop(&mut self) {
         let _ = fs::unlink(&self.path);
     }
-}
-
-/// Process, call and time: also unique when containers share the directory but not process numbers.
-fn unique_name() -> String {
-    static COUNTER: AtomicU32 = AtomicU32::new(0);
-    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("clusterer_mi_{}_{number}_{}", process::id(), time.as_nanos())
 }
