@@ -4,6 +4,7 @@ mod list;
 mod upgrade;
 
 use crate::failure::Failure;
+use crate::screen::printable;
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 use clusterer_db::{
@@ -162,7 +163,7 @@ fn check(database: &Database) -> anyhow::Result<ExitCode> {
     }
     let mut out = BufWriter::new(io::stdout().lock());
     for finding in &findings {
-        writeln!(out, "{}: {}", severity(finding), one_line(&finding.to_string()))?;
+        writeln!(out, "{}: {}", severity(finding), printable(&finding.to_string()))?;
     }
     out.flush()?;
     let harmless = findings.iter().all(|finding| finding.severity() <= Severity::Warning);
@@ -261,13 +262,4 @@ fn severity(finding: &Finding) -> &'static str {
 fn say(sentence: std::fmt::Arguments<'_>) -> anyhow::Result<ExitCode> {
     writeln!(io::stdout(), "{sentence}")?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// What comes from a database cannot forge a line, or move the cursor.
-fn one_line(text: &str) -> String {
-    let escaped = |c: char| match c {
-        c if c.is_control() => c.escape_default().to_string(),
-        c => c.to_string(),
-    };
-    text.chars().map(escaped).collect()
 }

@@ -7,11 +7,15 @@
 
 mod db;
 mod failure;
+mod grid;
+mod manual;
 mod mi;
+mod screen;
+mod watch;
 mod wire;
 
 use crate::failure::Failure;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -21,8 +25,9 @@ use std::process::ExitCode;
     version,
     about = "Command line of the clusterer node",
     after_help = mi::HELP,
-    override_usage = "clustererctl [OPTIONS] COMMAND [PARAM]...\n       \
-                      clustererctl <bin|db> ...",
+    override_usage = "clustererctl [OPTIONS] COMMAND [PARAM]... [--json]\n       \
+                      clustererctl [OPTIONS] watch [COMMAND [PARAM]...]\n       \
+                      clustererctl <bin|completions|db|man> ...",
     subcommand_required = true
 )]
 struct Cli {
@@ -36,8 +41,25 @@ struct Cli {
 enum Group {
     /// Packets of the BIN protocol: bytes to JSON, and back
     Bin(wire::Args),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: manual::Shell,
+    },
     /// The database in which the nodes are provisioned
     Db(db::Args),
+    /// Print the manual page
+    Man,
+    /// Run a command of the daemon again and again, until Ctrl-C
+    ///
+    /// On a terminal the latest answer is shown, elsewhere one answer after the other, with --json a
+    /// line each. Without a command: `clusterer_list`. If the daemon stops answering, that is told, and
+    /// it is asked on.
+    #[command(
+        override_usage = "clustererctl [OPTIONS] watch [--interval SECONDS] [COMMAND [PARAM]...]"
+    )]
+    Watch(watch::Args),
     #[command(external_subcommand)]
     Mi(Vec<String>),
 }
@@ -55,13 +77,16 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
-    if !matches!(cli.group, Group::Mi(_)) {
+    if !matches!(cli.group, Group::Mi(_) | Group::Watch(_)) {
         cli.mi.check_absent()?;
     }
     match &cli.group {
         Group::Bin(args) => wire::run(args),
+        Group::Completions { shell } => manual::completions(*shell, Cli::command()),
         Group::Db(args) => db::run(args),
+        Group::Man => manual::page(Cli::command()),
         Group::Mi(words) => mi::run(&cli.mi, words),
+        Group::Watch(args) => watch::run(&cli.mi, args),
     }
 }
 

@@ -1,119 +1,183 @@
 //! `clustererctl COMMAND`: a management command, run by a daemon.
 //!
-//! Which commands there are is for the daemon to say. What follows the command's name is all
-//! parameters: also what looks like an option.
+//! Which commands there are is for the daemon to say.
+
+mod known;
+mod nodes;
+mod options;
+mod render;
+mod words;
+
+pub(crate) use known::KNOWN;
+pub(crate) use options::Args;
 
 use crate::failure::Failure;
-use clusterer_mi::{ClientError, TextAnswer, call};
-use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use crate::screen::{Paint, printable};
+use clusterer_mi::{CallError, Client, ClientError, MiData, Refusal, TextAnswer};
+use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
+use words::Words;
 
 pub(crate) const HELP: &str = "\
 Anything that is not one of these commands is run by the daemon: `clustererctl which` lists what it
-knows. Options come before the command. CLUSTERERCTL_MI stands for --mi where that is not given.
+knows, `clustererctl core:help COMMAND` says what a command takes.
+Parameters come in order, or all by name: clusterer_set_status cluster_id=1 machine_id=2 status=0.
+After --, everything is a value. Options come before the command, but --json may also come after it.
+
+Environment: CLUSTERERCTL_MI stands for --mi, CLUSTERERCTL_TOKEN_FILE for --token-file. NO_COLOR.
 
 Exit codes: 0 done, 1 refused, 2 wrong command line, 3 nobody answered.";
 
-/// Stands for `--mi`.
-const VARIABLE: &str = "CLUSTERERCTL_MI";
-
-#[derive(clap::Args)]
-pub(crate) struct Args {
-    /// Where the daemon takes commands: its `fifo_name`
-    #[arg(long, value_name = "fifo:PATH")]
-    mi: Option<String>,
-    /// The daemon's `reply_dir` [default: /tmp/]
-    #[arg(long, value_name = "DIR")]
-    reply_dir: Option<PathBuf>,
-    /// How long to wait for the answer [default: 35]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
-    timeout: Option<u32>,
+pub(crate) fn run(args: &Args, words: &[String]) -> anyhow::Result<ExitCode> {
+    let session = Session::open(args, words, None)?;
+    let shown = session.ask(Paint::of_stdout()).map_err(failure)?;
+    io::stdout().write_all(shown.text.as_bytes())?;
+    match shown.refused {
+        None => Ok(ExitCode::SUCCESS),
+        Some(why) => {
+            writeln!(io::stderr(), "{why}")?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
 }
 
-impl Args {
-    /// For commands that no daemon runs.
+/// One command for one daemon, to be run once or again and again.
+pub(crate) struct Session {
+    client: Client,
+    command: String,
+    params: Params,
+    pub(crate) json: bool,
+    is_http: bool,
+}
+
+enum Params {
+    Json(MiData),
+    Text(Vec<String>),
+}
+
+/// What a daemon said.
+pub(crate) struct Shown {
+    /// Lines.
+    pub(crate) text: String,
+    /// Its code and reason, if it said no.
+    pub(crate) refused: Option<String>,
+}
+
+impl Session {
+    /// `patience` is how long to wait for an answer if the command line does not say. The daemon is asked
+    /// which names the parameters have, if one looks like a name and a value.
+    pub(crate) fn open(
+        args: &Args,
+        words: &[String],
+        patience: Option<u32>,
+    ) -> anyhow::Result<Self> {
+        let words = Words::parse(words)?;
+        let json = args.json || words.json;
+        if args.text && json {
+            return Err(Failure::usage("--text gives lines, not JSON: leave out one of the two"));
+        }
+        let target = args.target()?;
+        let is_http = target.is_http();
+        let client = args.client(target, patience)?;
+        let params = if args.text {
+            Params::Text(words.values())
+        } else {
+            Params::Json(words.params(&client).map_err(|error| match error {
+                words::Error::Call(error) => failure(hinted(error, is_http)),
+                words::Error::Mixed { name } => Failure::usage(format!(
+                    "give all parameters by name, or none ({name} is one; after --, everything is a \
+                     value)"
+                )),
+                words::Error::Twice { name } => {
+                    Failure::usage(format!("the parameter {name} is given twice"))
+                }
+            })?)
+        };
+        Ok(Self { client, command: words.command, params, json, is_http })
+    }
+
+    pub(crate) fn command(&self) -> &str {
+        &self.command
+    }
+
+    /// Runs the command.
     ///
     /// # Errors
-    /// An option that would do nothing.
-    pub(crate) fn check_absent(&self) -> anyhow::Result<()> {
-        if self.mi.is_some() || self.reply_dir.is_some() || self.timeout.is_some() {
-            return Err(Failure::usage(
-                "--mi, --reply-dir and --timeout are for commands that the daemon runs",
-            ));
-        }
-        Ok(())
-    }
-
-    fn fifo(&self, params: &[String]) -> anyhow::Result<PathBuf> {
-        let url = match &self.mi {
-            Some(url) => url.clone(),
-            None => std::env::var(VARIABLE).map_err(|_| nowhere(params))?,
+    /// No answer. A refusal is one.
+    pub(crate) fn ask(&self, paint: Paint) -> Result<Shown, Hinted> {
+        let answer = match &self.params {
+            Params::Json(params) => self.client.call(&self.command, params).map(|data| {
+                let text =
+                    if self.json { format!("{data}\n") } else { render::render(&data, paint) };
+                Shown { text, refused: None }
+            }),
+            Params::Text(params) => {
+                let params: Vec<&str> = params.iter().map(String::as_str).collect();
+                self.client.call_text(&self.command, &params).map(|answer| Shown::of_text(&answer))
+            }
         };
-        fifo_path(&url)
+        answer.or_else(|error| match error {
+            CallError::Refused(refusal) => Ok(Shown::of_refusal(&refusal, self.is_http)),
+            error => Err(Hinted { error, wants_text: self.may_be_older() }),
+        })
     }
 
-    fn reply_dir(&self) -> PathBuf {
-        self.reply_dir.clone().unwrap_or_else(|| PathBuf::from("/tmp/"))
-    }
-
-    /// By default longer than the daemon gives a command and its reply, so that the daemon has the
-    /// last word on a command that hangs.
-    fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout.unwrap_or(35).into())
+    fn may_be_older(&self) -> bool {
+        !self.is_http && matches!(self.params, Params::Json(_))
     }
 }
 
-pub(crate) fn run(args: &Args, words: &[String]) -> anyhow::Result<ExitCode> {
-    let Some((command, params)) = words.split_first() else {
-        return Err(Failure::usage("which command?"));
-    };
-    let fifo = args.fifo(params)?;
-    let params: Vec<&str> = params.iter().map(String::as_str).collect();
-    let reply =
-        call(&fifo, &args.reply_dir(), command, &params, args.timeout()).map_err(failure)?;
-    let answer = TextAnswer::parse(&reply).map_err(Failure::unreachable)?;
-
-    let mut out = BufWriter::new(io::stdout().lock());
-    for line in &answer.lines {
-        writeln!(out, "{line}")?;
+impl Shown {
+    /// A tab of indent a level stays.
+    fn of_text(answer: &TextAnswer) -> Self {
+        let line = |line: &String| {
+            let text = line.trim_start_matches('\t');
+            let tabs = "\t".repeat(line.len() - text.len());
+            format!("{tabs}{}\n", printable(text))
+        };
+        let refused =
+            (!answer.is_ok()).then(|| format!("{} {}", answer.code, printable(&answer.reason)));
+        Self { text: answer.lines.iter().map(line).collect(), refused }
     }
-    out.flush()?;
-    if answer.is_ok() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    writeln!(io::stderr(), "{} {}", answer.code, answer.reason)?;
-    Ok(ExitCode::FAILURE)
-}
 
-fn nowhere(params: &[String]) -> anyhow::Error {
-    if params.iter().any(|param| param == "--mi" || param.starts_with("--mi=")) {
-        return Failure::usage(
-            "--mi must stand before the command: what follows the command is all parameters",
-        );
-    }
-    Failure::usage(format!(
-        "say where the daemon takes commands: --mi fifo:PATH, or {VARIABLE}=fifo:PATH (PATH is its \
-         fifo_name)"
-    ))
-}
-
-fn fifo_path(url: &str) -> anyhow::Result<PathBuf> {
-    match url.split_once(':') {
-        Some(("fifo", "")) => Err(Failure::usage("--mi fifo: names no FIFO (want fifo:PATH)")),
-        Some(("fifo", path)) => Ok(path.into()),
-        Some((scheme @ ("unix" | "udp" | "http" | "https"), _)) => Err(Failure::usage(format!(
-            "--mi {scheme}: this version reaches a daemon over its FIFO only (want fifo:PATH)"
-        ))),
-        // May hold a password: not repeated.
-        _ => Err(Failure::usage("--mi is not of the form fifo:PATH")),
+    fn of_refusal(refusal: &Refusal, is_http: bool) -> Self {
+        let hint = match refusal.code {
+            401 | 403 if is_http => " (--token-file gives the token that the daemon wants)",
+            _ => "",
+        };
+        Self {
+            text: String::new(),
+            refused: Some(format!("{}{hint}", printable(&refusal.to_string()))),
+        }
     }
 }
 
-fn failure(error: ClientError) -> anyhow::Error {
-    match error {
-        ClientError::Encode(_) | ClientError::TooLong { .. } => Failure::usage(error),
-        error => Failure::unreachable(error),
+/// An error, and whether another form may be what helps.
+pub(crate) struct Hinted {
+    error: CallError,
+    wants_text: bool,
+}
+
+fn hinted(error: CallError, is_http: bool) -> Hinted {
+    Hinted { error, wants_text: !is_http }
+}
+
+impl std::fmt::Display for Hinted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use ClientError::{NoAnswer, NotMi, Timeout};
+        write!(f, "{}", self.error)?;
+        match &self.error {
+            CallError::Unreachable(NoAnswer | NotMi { .. } | Timeout(_)) if self.wants_text => {
+                f.write_str(" (OpenSIPS 2.x wants --text)")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn failure(hinted: Hinted) -> anyhow::Error {
+    match hinted.error {
+        CallError::Usage(error) => Failure::usage(error),
+        _ => Failure::unreachable(hinted),
     }
 }

@@ -1,9 +1,9 @@
 //! `clustererctl db list`: the rows, for people and for scripts.
 
-use super::one_line;
+use crate::grid::{Field, Grid};
+use crate::screen::Paint;
 use clusterer_db::Admin;
 use clusterer_node::{Cell, Column, RawRow};
-use comfy_table::{Table, presets};
 use serde::{Serialize, Serializer};
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -16,22 +16,16 @@ pub(super) fn run(admin: &Admin, json: bool) -> anyhow::Result<ExitCode> {
         serde_json::to_writer_pretty(&mut out, &rows).map_err(io::Error::from)?;
         writeln!(out)?;
     } else {
-        for line in table(&rows).lines() {
-            writeln!(out, "{}", line.trim_end())?;
-        }
+        out.write_all(table(&rows).render(Paint::OFF, 0).as_bytes())?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(rows: &[RawRow]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(Column::ALL.map(Column::name));
+fn table(rows: &[RawRow]) -> Grid {
+    let mut table = Grid::new(Column::ALL.map(Column::name));
     for row in rows {
-        table.add_row(row.cells().map(|cell| one_line(&cell.to_string())));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+        table.push(row.cells().map(|cell| Field::text(&cell.to_string())));
     }
     table
 }
