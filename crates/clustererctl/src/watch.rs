@@ -129,10 +129,9 @@ impl<'a> Screen<'a> {
             Some(problem) => self.paint.paint(Tone::Bad, problem),
             None => format!("{} at {}, Ctrl-C ends", self.title, utc(answer.at)),
         };
-        let rows = rustix::termios::tcgetwinsize(io::stdout()).map_or(24, |size| size.ws_row);
-        let room = usize::from(rows).saturating_sub(1).max(1);
+        let room = usize::from(rows()).saturating_sub(1).max(1);
         let all: Vec<&str> = [head.as_str(), ""].into_iter().chain(answer.text.lines()).collect();
-        let mut lines = all.iter().take(room).map(|line| format!("{line}\x1b[K\r\n"));
+        let mut lines = all.iter().take(room).map(|line| format!("{line}\x1b[K\n"));
         let mut frame = format!("\x1b[H{}", lines.by_ref().collect::<String>());
         if all.len() > room {
             frame.push_str(&format!("({} lines more)\x1b[K", all.len() - room));
@@ -146,6 +145,12 @@ impl Drop for Screen<'_> {
     fn drop(&mut self) {
         self.stop.restore();
     }
+}
+
+/// A terminal that does not know its size, as on a serial line, says 0.
+fn rows() -> u16 {
+    let size = rustix::termios::tcgetwinsize(io::stdout());
+    size.map(|size| size.ws_row).ok().filter(|rows| *rows > 0).unwrap_or(24)
 }
 
 fn now() -> SystemTime {

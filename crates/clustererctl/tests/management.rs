@@ -1,4 +1,4 @@
-//! `clustererctl COMMAND` as a user runs it, against a server of clusterer-mi.
+//! `clustererctl --text COMMAND` as a user runs it, against a server of clusterer-mi.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use assert_cmd::Command;
@@ -40,7 +40,8 @@ impl Daemon {
     }
 
     fn run(&self, words: &[&str]) -> (i32, String, String) {
-        run(&[&["--mi", &self.mi(), "--reply-dir", self.reply_dir()], words].concat())
+        let mi = self.mi();
+        run(&[&["--mi", &mi, "--reply-dir", self.reply_dir(), "--text"], words].concat())
     }
 }
 
@@ -80,7 +81,7 @@ fn stubs() -> CommandTable {
 
 fn ctl() -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("clustererctl"));
-    command.env_remove("CLUSTERERCTL_MI");
+    command.env_remove("CLUSTERERCTL_MI").env_remove("CLUSTERERCTL_TOKEN_FILE");
     command
 }
 
@@ -117,12 +118,16 @@ fn the_lines_of_an_answer_are_printed_with_their_indent() {
 fn parameters_are_values_also_those_that_look_like_options() {
     let daemon = Daemon::start();
     assert_eq!(
-        daemon.run(&["echo", "1", "two words", "--mi", "-h", "a::b", "--"]),
-        done("Arg:: 1\nArg:: two words\nArg:: --mi\nArg:: -h\nArg:: a::b\nArg:: --\n")
+        daemon.run(&["echo", "1", "two words", "-h", "a::b", "a=b", "--", "--mi", "--"]),
+        done("Arg:: 1\nArg:: two words\nArg:: -h\nArg:: a::b\nArg:: a=b\nArg:: --mi\nArg:: --\n")
     );
     assert_fails(&daemon.run(&["echo", ""]), 2, "parameter 1 is empty");
     assert_fails(&daemon.run(&["echo", &"x".repeat(5000)]), 2, "at most");
     assert_fails(&daemon.run(&["a:b"]), 2, "cannot be the name of a command");
+    for option in ["--mi", "--mi=fifo:x", "--jsn"] {
+        assert_fails(&daemon.run(&["echo", option]), 2, "options come before the command");
+    }
+    assert_fails(&daemon.run(&["echo", "--json"]), 2, "--text gives lines, not JSON");
 }
 
 #[test]
@@ -144,7 +149,7 @@ fn an_error_that_the_text_form_hides_is_a_success() {
 fn the_environment_stands_for_the_option() {
     let daemon = Daemon::start();
     let from_environment = |mi: &str, more: &[&str]| {
-        let reply_dir = ["--reply-dir", daemon.reply_dir()];
+        let reply_dir = ["--reply-dir", daemon.reply_dir(), "--text"];
         outcome(ctl().env("CLUSTERERCTL_MI", mi).args(more).args(reply_dir).args(["echo", "x"]))
     };
     assert_eq!(from_environment(&daemon.mi(), &[]), done("Arg:: x\n"));
@@ -189,26 +194,41 @@ fn a_reply_directory_that_is_none() {
 
 #[test]
 fn a_wrong_command_line() {
-    assert_fails(&run(&["which"]), 2, "--mi fifo:PATH, or CLUSTERERCTL_MI=fifo:PATH");
-    assert_fails(&run(&["which", "--mi", "fifo:x"]), 2, "--mi must stand before the command");
-    assert_fails(&run(&["which", "--mi=fifo:x"]), 2, "--mi must stand before the command");
-    for url in ["unix:/run/mi.sock", "http://root:secret@h:8888/mi", "https://h/mi", "udp:h:8080"] {
+    assert_fails(&run(&["which"]), 2, "--mi fifo:PATH (its fifo_name), unix:PATH");
+    for (url, why) in [
+        ("http://root:secret@h:8888/mi", "--mi: a URL has no user or password"),
+        ("https://root:secret@h/mi", "--mi: there is no TLS"),
+        ("ftp://root:secret@h/mi", "--mi: want fifo:PATH"),
+        ("udp:h", "--mi: want a port"),
+        ("fifo:", "--mi: want the path"),
+        ("/tmp/mi", "--mi: want fifo:PATH"),
+    ] {
         let got = run(&["--mi", url, "which"]);
-        assert_fails(&got, 2, "this version reaches a daemon over its FIFO only");
+        assert_fails(&got, 2, why);
         assert!(!got.2.contains("secret"), "{}", got.2);
     }
-    assert_fails(&run(&["--mi", "fifo:", "which"]), 2, "names no FIFO");
-    assert_fails(&run(&["--mi", "/tmp/mi", "which"]), 2, "not of the form fifo:PATH");
+    let got = outcome(ctl().env("CLUSTERERCTL_MI", "udp:h").arg("which"));
+    assert_fails(&got, 2, "CLUSTERERCTL_MI: want a port");
+    assert_fails(&run(&["--mi", "http://127.0.0.1:1", "--text", "which"]), 2, "has no text form");
     assert_eq!(run(&["--timeout", "0", "which"]).0, 2);
     assert_eq!(run(&["--mi", "fifo:/tmp/mi"]).0, 2);
+    assert_eq!(run(&["watch", "--interval", "0"]).0, 2);
 }
 
 #[test]
 fn options_of_the_daemon_s_commands_are_not_ignored_by_others() {
     let url = ["--db-url", "sqlite:/nowhere/cluster.db"];
-    for option in [["--mi", "fifo:/nowhere"], ["--reply-dir", "/nowhere"], ["--timeout", "1"]] {
-        let got = run(&[&option[..], &["db", "list"], &url].concat());
-        assert_fails(&got, 2, "are for commands that the daemon runs");
-        assert_fails(&run(&[&option[..], &["bin", "encode"]].concat()), 2, "are for commands");
+    let options: [&[&str]; 6] = [
+        &["--mi", "fifo:/nowhere"],
+        &["--reply-dir", "/nowhere"],
+        &["--timeout", "1"],
+        &["--token-file", "/nowhere"],
+        &["--json"],
+        &["--text"],
+    ];
+    for option in options {
+        let got = run(&[option, &["db", "list"], &url].concat());
+        assert_fails(&got, 2, "before the command is for commands that the daemon runs");
+        assert_fails(&run(&[option, &["bin", "encode"]].concat()), 2, "before the command");
     }
 }
