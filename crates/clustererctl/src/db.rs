@@ -9,9 +9,9 @@ use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 use clusterer_db::{
     Admin, AdminError, DbUrl, Finding, NewNode, Options, Scheme, Severity, TableNames,
-    schema_script,
+    UpgradeError, schema_script,
 };
-use clusterer_node::{ClusterId, MachineId, NodeKey, UnixTime};
+use clusterer_node::{ClusterId, MachineId, NodeKey, StoreError, UnixTime};
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -123,6 +123,22 @@ struct Key {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    execute(args).map_err(reachable_or_not)
+}
+
+/// A database that is away is no refusal, as a daemon that does not answer is none.
+fn reachable_or_not(error: anyhow::Error) -> anyhow::Error {
+    let store = match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(AdminError::Store(error)), _) | (_, Some(UpgradeError::Store(error))) => Some(error),
+        _ => error.downcast_ref::<StoreError>(),
+    };
+    match store {
+        Some(StoreError::Unavailable(_)) => Failure::unreachable(format!("{error:#}")),
+        _ => error,
+    }
+}
+
+fn execute(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.command {
         Command::Add { database, key, url, state, failed_attempts, duration, description } => {
             let node = NewNode {

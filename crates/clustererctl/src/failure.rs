@@ -6,7 +6,7 @@ use std::process::ExitCode;
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// Nobody answered, or not with an answer: what became of the command is not known.
+    /// Nobody answered, or not with an answer: neither a daemon nor a database.
     #[error("{0}")]
     Unreachable(String),
     /// The command line is wrong in a way that clap cannot see, or must not print.
