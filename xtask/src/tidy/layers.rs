@@ -69,7 +69,7 @@ const HOMES: &[Home] = &[
         crates: &["deadpool-postgres", "mysql_async", "rusqlite", "tokio-postgres"],
         within: &["clusterer-db"],
     },
-    Home { crates: &["axum", "hyper", "hyper-util"], within: &["clusterer-mi"] },
+    Home { crates: &["axum", "httparse", "hyper", "hyper-util"], within: &["clusterer-mi"] },
     Home {
         crates: &["metrics-exporter-prometheus", "tracing-subscriber"],
         within: &["clustererd", "clustererctl"],
