@@ -2,17 +2,16 @@
 
 use crate::persistence::Persistence;
 use crate::picture::Picture;
-use crate::table::{OwnRows, TableView, own_rows};
 use crate::view::View;
 use crate::{Action, Input, Settings};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use clusterer_node::{
-    AdminState, Attempt, Change, MachineId, Moment, Node, NodeKey, Now, Protocol, Row, State,
-    StoredStatus, Table,
+    AdminState, Attempt, Availability, Change, DbId, MachineId, Moment, Node, NodeKey, Now,
+    Protocol, Row, State, StoredStatus, Table,
 };
 use clusterer_probe::{Cause, Heard, Prober, Target, UnknownNode};
-use clusterer_registry::{ClusterModule, Member, Notice, RegisterError, Registration, Registry};
+use clusterer_registry::{ClusterModule, Notice, RegisterError, Registration, Registry};
 use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -27,7 +26,7 @@ const DRAIN_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Core {
     settings: Settings,
-    table: TableView,
+    table: Arc<Table>,
     prober: Prober,
     registry: Registry,
     persistence: Persistence,
@@ -89,14 +88,15 @@ impl Core {
     /// [`Prober::new`].
     #[must_use]
     pub fn new(own: MachineId, settings: Settings, seed: i32) -> Self {
+        let table = Arc::new(Table::empty(own));
         Self {
             prober: Prober::new(settings.probing(), seed),
             registry: Registry::new(own),
             persistence: Persistence::new(settings.persistent),
             drain: Drain::Idle,
-            table: TableView::new(&Table::empty(own)),
+            picture: Picture::new(table.clone()),
+            table,
             settings,
-            picture: Picture::default(),
         }
     }
 
@@ -112,7 +112,7 @@ impl Core {
                 self.prober.link_event(now, attempt, event, &mut found);
                 self.picture.link(&self.prober, attempt.link);
             }
-            Input::Loaded(table) => self.load(now, &table, &mut found),
+            Input::Loaded(table) => self.load(now, Arc::new(table), &mut found),
             Input::Pong { link, sender, nonce } => {
                 if let Some(took) = self.prober.pong(now, link, sender, nonce, &mut found) {
                     self.picture.answered(&self.prober, link, took);
@@ -192,42 +192,41 @@ impl Core {
     /// must follow. `None` if there is nothing to write, or a flush is under way.
     pub fn take_flush(&mut self) -> Option<Vec<Change>> {
         let Self { persistence, table, prober, .. } = self;
-        persistence.take(&|node| table.current(prober, node))
+        persistence.take(&|node| current(table, prober, node))
     }
 
     /// A new picture, if the last one taken is out of date.
     pub fn take_view(&mut self) -> Option<View> {
-        let clusters = self.picture.take(&self.table, &self.prober)?;
-        Some(View::new(self.table.own, clusters, self.registry.modules(), self.table.known.clone()))
+        let statuses = self.picture.take(&self.table, &self.prober)?;
+        Some(View::new(self.table.clone(), statuses, self.registry.modules()))
     }
 
-    fn load(&mut self, now: Now, table: &Table, found: &mut Vec<clusterer_probe::Action>) {
-        self.table = TableView::new(table);
+    fn load(&mut self, now: Now, table: Arc<Table>, found: &mut Vec<clusterer_probe::Action>) {
         // What was changed here while the table was read, or could not be written before, is newer than
         // what was read. Only an administrator's word replaces an administrator's.
-        let by_key = &self.table.by_key;
         self.persistence.loaded(|node, by_administrator| {
-            by_key.get(&node).is_some_and(|node| by_administrator || node.row.state != State::Down)
+            let stored = table.peer(node).map(|node| node.row.state);
+            stored.is_some_and(|stored| by_administrator || stored != State::Down)
         });
-        let own_rows = own_rows(table);
-        let targets: Vec<(Target, StoredStatus)> =
-            table.peers().map(|node| (self.target(node, &own_rows), self.status(node))).collect();
+        let target = |node: &Node| (self.target(&table, node), self.status(node));
+        let targets: Vec<(Target, StoredStatus)> = table.peers().map(target).collect();
         self.prober.load(now, targets, found);
         for node in table.peers() {
             self.note_difference(now.mono, node);
         }
-        self.registry.load(now.mono, table.peers().map(member));
+        self.registry.load(now.mono, table.clone());
         self.picture.table(now.unix);
+        self.table = table;
     }
 
-    fn target(&self, node: &Node, own_rows: &OwnRows) -> Target {
+    fn target(&self, table: &Table, node: &Node) -> Target {
         let is_bin = node.row.url.protocol() == Protocol::Bin;
         Target {
             node: node.key(),
-            address: is_bin.then_some(node.address),
-            bind: self.bind_for(own_rows, node.row.machine, node.address.ip()),
+            address: is_bin.then(|| node.endpoint()),
+            bind: self.bind_for(table, node),
             max_failures: node.row.max_failures(),
-            duration: node.row.duration,
+            duration: node.row.disabled_for(),
         }
     }
 
@@ -287,7 +286,7 @@ impl Core {
 
     fn flush(&mut self, now: Now, actions: &mut Vec<Action>) {
         let Self { persistence, table, prober, .. } = self;
-        let changes = persistence.tick(now.mono, &|node| table.current(prober, node));
+        let changes = persistence.tick(now.mono, &|node| current(table, prober, node));
         actions.extend(changes.map(Action::Flush));
     }
 
@@ -347,13 +346,15 @@ impl Core {
     }
 
     /// The address from which to dial a peer: by one's own row in the first cluster shared with it.
-    fn bind_for(&self, own_rows: &OwnRows, machine: MachineId, peer: IpAddr) -> Option<IpAddr> {
-        let own_row = own_rows.get(&(machine, peer))?;
-        self.settings.bind_for(*own_row, peer)
+    fn bind_for(&self, table: &Table, peer: &Node) -> Option<IpAddr> {
+        let is_peer = |node: &Node| node.ip == peer.ip;
+        let mut clusters = table.clusters().iter();
+        let shared = clusters.find(|it| it.peer(peer.row.machine).is_some_and(is_peer))?;
+        self.settings.bind_for(shared.own().ip, peer.ip)
     }
 
     fn require(&self, node: NodeKey, protocol: Protocol) -> Result<(), StatusError> {
-        let known = self.table.by_key.get(&node).ok_or(StatusError::UnknownNode(node))?;
+        let known = self.table.peer(node).ok_or(StatusError::UnknownNode(node))?;
         match known.row.url.protocol() {
             has if has == protocol => Ok(()),
             has => Err(StatusError::Protocol { node, has }),
@@ -361,6 +362,7 @@ impl Core {
     }
 }
 
-fn member(node: &Node) -> Member {
-    Member { node: node.key(), protocol: node.row.url.protocol(), address: node.address.ip() }
+/// What a row is now, to be written back.
+fn current(table: &Table, prober: &Prober, node: NodeKey) -> Option<(DbId, Availability)> {
+    Some((table.peer(node)?.row.id, *prober.availability(node)?))
 }

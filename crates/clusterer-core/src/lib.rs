@@ -40,7 +40,8 @@ mod persistence;
 mod picture;
 mod ping;
 mod settings;
-mod table;
+mod shown;
+mod statuses;
 mod view;
 
 pub use crate::action::{Action, Input};
@@ -49,5 +50,6 @@ pub use crate::failure::Failure;
 pub use crate::figures::RoundTrip;
 pub use crate::ping::{PING, PONG, ping, pong};
 pub use crate::settings::Settings;
-pub use crate::view::{Admission, ClusterView, NodeView, Traffic, View};
+pub use crate::shown::{ClusterView, NodeView, Nodes, NodesIter};
+pub use crate::view::{Admission, Traffic, View};
 pub use clusterer_probe::{Cause, Transition};

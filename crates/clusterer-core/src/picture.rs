@@ -1,25 +1,27 @@
-//! What of the last view is out of date. A new one shares with it the clusters in which nothing changed.
+//! What views show, redrawn as far as it has changed. A new one shares the rest with those before it.
 
 use crate::Failure;
 use crate::figures::Figures;
-use crate::table::TableView;
-use crate::view::{ClusterView, NodeView};
+use crate::statuses::{Status, Statuses};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use clusterer_node::{AdminState, Availability, LinkId, LinkState, Node, NodeKey, State, UnixTime};
+use clusterer_node::{
+    AdminState, Availability, Cluster, LinkId, LinkState, NodeKey, Reachability, State, Table,
+    UnixTime,
+};
 use clusterer_probe::{Prober, Transition};
 use core::time::Duration;
 
-/// The last view's clusters, and what has changed since.
+/// The last view's table and statuses, and what has changed since.
 #[derive(Debug)]
 pub(crate) struct Picture {
-    clusters: Vec<Arc<ClusterView>>,
-    /// Where each node stands in there.
-    places: BTreeMap<NodeKey, (usize, usize)>,
+    table: Arc<Table>,
+    /// One for each of the table's clusters.
+    clusters: Vec<Statuses>,
     nodes: BTreeMap<NodeKey, News>,
-    /// When the table was loaded, if that is new.
-    table: Option<UnixTime>,
+    /// When another table was loaded, if one was.
+    loaded: Option<UnixTime>,
     /// Something has changed, be it none of the nodes.
     stale: bool,
 }
@@ -32,22 +34,20 @@ struct News {
     failure: Option<Failure>,
 }
 
-impl Default for Picture {
+impl Picture {
     /// Nothing was ever shown.
-    fn default() -> Self {
+    pub(crate) const fn new(empty: Arc<Table>) -> Self {
         Self {
+            table: empty,
             clusters: Vec::new(),
-            places: BTreeMap::new(),
             nodes: BTreeMap::new(),
-            table: Some(UnixTime::ZERO),
+            loaded: None,
             stale: true,
         }
     }
-}
 
-impl Picture {
     pub(crate) const fn table(&mut self, at: UnixTime) {
-        (self.table, self.stale) = (Some(at), true);
+        (self.loaded, self.stale) = (Some(at), true);
     }
 
     pub(crate) const fn modules(&mut self) {
@@ -89,17 +89,13 @@ impl Picture {
         figures.for_each(|figures| figures.answered(took));
     }
 
-    /// The clusters of a new view; `None` if the last one is up to date.
-    pub(crate) fn take(
-        &mut self,
-        table: &TableView,
-        prober: &Prober,
-    ) -> Option<Vec<Arc<ClusterView>>> {
+    /// The statuses of a new view of this table; `None` if the last one is up to date.
+    pub(crate) fn take(&mut self, table: &Arc<Table>, prober: &Prober) -> Option<Vec<Statuses>> {
         if !core::mem::take(&mut self.stale) {
             return None;
         }
         let nodes = core::mem::take(&mut self.nodes);
-        if let Some(at) = self.table.take() {
+        if let Some(at) = self.loaded.take() {
             self.draw(table, prober, &nodes, at);
         } else {
             nodes.into_iter().for_each(|(node, news)| self.redraw(prober, node, news));
@@ -109,40 +105,37 @@ impl Picture {
 
     fn draw(
         &mut self,
-        table: &TableView,
+        table: &Arc<Table>,
         prober: &Prober,
         news: &BTreeMap<NodeKey, News>,
         loaded: UnixTime,
     ) {
-        let clusters = table.clusters.iter().map(|(id, nodes)| {
-            let nodes = nodes.iter().filter_map(|node| {
-                let news = news.get(&node.key()).copied().unwrap_or_default();
-                view_of(prober, node, self.shown(node.key()), news, loaded)
-            });
-            Arc::new(ClusterView { id: *id, nodes: nodes.collect() })
-        });
-        self.clusters = clusters.collect();
-        let places = self.clusters.iter().enumerate().flat_map(|(cluster, shown)| {
-            let nodes = shown.nodes.iter().enumerate();
-            nodes.map(move |(at, view)| (view.node.key(), (cluster, at)))
-        });
-        self.places = places.collect();
+        let status = |node: NodeKey| {
+            let news = news.get(&node).copied().unwrap_or_default();
+            status_of(prober, node, self.shown(node), news, loaded)
+        };
+        let draw = |cluster: &Cluster| cluster.peers().iter().map(|it| status(it.key())).collect();
+        self.clusters = table.clusters().iter().map(draw).collect();
+        self.table = table.clone();
     }
 
     fn redraw(&mut self, prober: &Prober, node: NodeKey, news: News) {
-        let Some(&(cluster, at)) = self.places.get(&node) else { return };
-        let Some(cluster) = self.clusters.get_mut(cluster) else { return };
-        // Copied once for all its nodes: the published view holds the former one.
-        if let Some(shown) = Arc::make_mut(cluster).nodes.get_mut(at)
-            && let Some(view) = view_of(prober, &shown.node, Some(shown), news, shown.since)
+        let Some((cluster, position)) = self.place(node) else { return };
+        if let Some(statuses) = self.clusters.get_mut(cluster)
+            && let Some(shown) = statuses.get_mut(position)
         {
-            *shown = view;
+            *shown = status_of(prober, node, Some(shown), news, shown.since);
         }
     }
 
-    fn shown(&self, node: NodeKey) -> Option<&NodeView> {
-        let &(cluster, at) = self.places.get(&node)?;
-        self.clusters.get(cluster)?.nodes.get(at)
+    fn place(&self, node: NodeKey) -> Option<(usize, usize)> {
+        let cluster = self.table.position(node.cluster)?;
+        Some((cluster, self.table.clusters().get(cluster)?.position(node.machine)?))
+    }
+
+    fn shown(&self, node: NodeKey) -> Option<&Status> {
+        let (cluster, position) = self.place(node)?;
+        self.clusters.get(cluster)?.get(position)
     }
 
     fn figures(&self, node: NodeKey) -> Option<&Figures> {
@@ -151,18 +144,24 @@ impl Picture {
 }
 
 /// How a node is shown that was shown before, or is first shown with a table loaded then.
-fn view_of(
+fn status_of(
     prober: &Prober,
-    node: &Arc<Node>,
-    shown: Option<&NodeView>,
+    node: NodeKey,
+    shown: Option<&Status>,
     news: News,
     loaded: UnixTime,
-) -> Option<NodeView> {
-    let key = node.key();
-    let availability = *prober.availability(key)?;
-    let link = prober.link_of(key);
+) -> Status {
+    // The prober knows every node of the table; of another one, nothing would be sent there.
+    const UNKNOWN: Availability = Availability {
+        admin: AdminState::Down,
+        reachability: Reachability::Up,
+        no_tries: 0,
+        last_attempt: UnixTime::ZERO,
+    };
+    let availability = prober.availability(node).copied().unwrap_or(UNKNOWN);
+    let link = prober.link_of(node);
     let state = link.and_then(|link| prober.link_state(link));
-    let next = prober.next_attempt(key);
+    let next = prober.next_attempt(node);
     let figures = shown.and_then(|shown| shown.figures.clone()).or_else(|| {
         let in_use = availability.admin == AdminState::Enabled;
         (in_use && (link.is_some() || next.is_some())).then(|| Arc::new(Figures::new()))
@@ -174,15 +173,14 @@ fn view_of(
         }
     }
     let failure = news.failure.map(Arc::new);
-    Some(NodeView {
-        node: node.clone(),
+    Status {
         availability,
         link,
         link_state: state.unwrap_or(LinkState::Idle),
         since: news.since.or(shown.map(|shown| shown.since)).unwrap_or(loaded),
         last_failure: failure.or_else(|| shown?.last_failure.clone()),
         figures,
-    })
+    }
 }
 
 /// Whether people would call it another state. What probing found means nothing while an administrator has a
@@ -212,15 +210,14 @@ mod tests {
                 ..RawRow::default()
             };
             let row = Row::parse(&raw, UnixTime::ZERO).unwrap().row;
-            ResolvedRow { row, address: format!("127.0.0.{id}:5566").parse().unwrap() }
+            ResolvedRow { row, ip: format!("127.0.0.{id}").parse().unwrap() }
         });
         let own = MachineId::new(1).unwrap();
         let mut core = Core::new(own, Settings::default(), 0);
         let (table, _) = Table::build(own, rows.into());
         core.handle(Now::default(), Input::Loaded(table), &mut Vec::new());
         let view = core.take_view().unwrap();
-        let nodes = view.clusters().flat_map(|cluster| &cluster.nodes);
-        let counted = nodes.filter(|node| node.figures.is_some());
+        let counted = view.nodes().filter(|node| node.status.figures.is_some());
         let counted: Vec<_> = counted.map(|node| node.node.row.machine.get()).collect();
         assert_eq!(counted, [2, 5], "one is dialled, the other counts as up after its duration");
     }

@@ -1,38 +1,14 @@
 //! What other threads know of the node: an immutable picture, replaced whole.
 
-use crate::figures::Figures;
 use crate::ping::{MODULE, PING, PONG};
-use crate::{Failure, RoundTrip};
-use alloc::collections::BTreeSet;
+use crate::shown::{ClusterView, NodeView, Nodes};
+use crate::statuses::Statuses;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use clusterer_bin::{Dialect, Packet};
-use clusterer_node::{
-    Availability, ClusterId, LinkId, LinkState, MachineId, Moment, Node, NodeKey, Protocol, State,
-    UnixTime,
-};
+use clusterer_node::{ClusterId, MachineId, Moment, NodeKey, Protocol, State, Table};
 use clusterer_registry::{DropReason, Modules, Verdict, Volume};
 use core::net::IpAddr;
-
-/// A node as it stands: its row, its availability, its link.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct NodeView {
-    /// Its row and address.
-    pub node: Arc<Node>,
-    /// Whether it is in use and reachable.
-    pub availability: Availability,
-    /// The link to it; `None` for a node that is never dialled.
-    pub link: Option<LinkId>,
-    /// What that link's connection is doing.
-    pub link_state: LinkState,
-    /// Since when it is down, up, probing or temporarily disabled, by the wall clock; for a node that has
-    /// not changed that since, when it was first loaded.
-    pub since: UnixTime,
-    pub(crate) last_failure: Option<Arc<Failure>>,
-    /// Of a node that is dialled, or was.
-    pub(crate) figures: Option<Arc<Figures>>,
-}
 
 /// What the modules of a cluster and one of its nodes have sent each other. Pings are no part of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,70 +20,14 @@ pub struct Traffic {
     pub sent: Volume,
 }
 
-impl NodeView {
-    /// The state as the database and MI show it.
-    #[must_use]
-    pub const fn state(&self) -> State {
-        self.availability.state()
-    }
-
-    /// Its last failure that this process has seen, be it well again or not.
-    #[must_use]
-    pub fn last_failure(&self) -> Option<Failure> {
-        self.last_failure.as_deref().copied()
-    }
-
-    /// When it is dialled or pinged next; of one that is temporarily disabled, when it counts as up again;
-    /// `None` if it is left alone. Like [`NodeView::round_trip`] and [`NodeView::sent`] this is the figure of
-    /// now, however old the view is; a moment that is over means that it happens in these milliseconds, or
-    /// when a late answer has been judged.
-    #[must_use]
-    pub fn next_attempt(&self) -> Option<Moment> {
-        self.figures.as_ref()?.next_attempt()
-    }
-
-    /// How long its pings took, by the link that it has; `None` if it has not answered one yet.
-    #[must_use]
-    pub fn round_trip(&self) -> Option<RoundTrip> {
-        self.figures.as_ref()?.round_trip()
-    }
-
-    /// What modules have sent to it: what was queued on its link, also if that broke before it went out.
-    /// Kept across reloads.
-    #[must_use]
-    pub fn sent(&self) -> Volume {
-        self.figures.as_ref().map(|figures| figures.sent.read()).unwrap_or_default()
-    }
-
-    /// Counts a packet of so many bytes that was queued for it. For drivers. Any thread; no lock, no allocation.
-    pub fn count_sent(&self, bytes: usize) {
-        if let Some(figures) = &self.figures {
-            figures.sent.count(bytes);
-        }
-    }
-}
-
-/// A cluster as it stands.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ClusterView {
-    /// Its id.
-    pub id: ClusterId,
-    /// The other nodes, in database order.
-    pub nodes: Vec<NodeView>,
-}
-
-/// The node's knowledge at one moment.
+/// The node's knowledge at one moment. A copy is cheap, and shares what it can with the views before it.
 #[derive(Clone, Debug)]
 pub struct View {
-    own: MachineId,
-    clusters: Vec<Arc<ClusterView>>,
+    table: Arc<Table>,
+    /// One for each of the table's clusters.
+    statuses: Vec<Statuses>,
     modules: Modules,
-    known: Arc<Known>,
 }
-
-/// The machines that are nodes of any cluster, with their addresses.
-pub(crate) type Known = BTreeSet<(MachineId, IpAddr)>;
 
 /// What to do with a packet.
 #[derive(Clone, Copy, Debug)]
@@ -132,44 +52,58 @@ pub enum Admission<'v> {
 }
 
 impl View {
-    pub(crate) const fn new(
-        own: MachineId,
-        clusters: Vec<Arc<ClusterView>>,
-        modules: Modules,
-        known: Arc<Known>,
-    ) -> Self {
-        Self { own, clusters, modules, known }
+    pub(crate) const fn new(table: Arc<Table>, statuses: Vec<Statuses>, modules: Modules) -> Self {
+        Self { table, statuses, modules }
     }
 
     /// This machine's id.
     #[must_use]
-    pub const fn own(&self) -> MachineId {
-        self.own
+    pub fn own(&self) -> MachineId {
+        self.table.own()
     }
 
     /// The clusters this machine belongs to, in database order.
-    pub fn clusters(&self) -> impl DoubleEndedIterator<Item = &ClusterView> {
-        self.clusters.iter().map(|cluster| &**cluster)
+    pub fn clusters(&self) -> impl DoubleEndedIterator<Item = ClusterView<'_>> {
+        let clusters = self.table.clusters().iter().zip(&self.statuses);
+        clusters.map(|(cluster, statuses)| ClusterView::new(cluster, statuses))
     }
 
     /// A cluster, if this machine belongs to it.
     #[must_use]
-    pub fn cluster(&self, id: ClusterId) -> Option<&ClusterView> {
-        self.clusters().find(|cluster| cluster.id == id)
+    pub fn cluster(&self, id: ClusterId) -> Option<ClusterView<'_>> {
+        let position = self.table.position(id)?;
+        let cluster = self.table.clusters().get(position)?;
+        Some(ClusterView::new(cluster, self.statuses.get(position)?))
     }
 
-    /// A node of a cluster.
+    /// The nodes of all clusters, in database order within each cluster.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeView<'_>> {
+        self.clusters().flat_map(|cluster| cluster.nodes)
+    }
+
+    /// A node of a cluster, in one step however many there are.
     #[must_use]
-    pub fn node(&self, key: NodeKey) -> Option<&NodeView> {
-        self.cluster(key.cluster)?.nodes.iter().find(|view| view.node.key() == key)
+    pub fn node(&self, key: NodeKey) -> Option<NodeView<'_>> {
+        self.cluster(key.cluster)?.node(key.machine)
     }
 
     /// The nodes of a cluster that are up and have this protocol.
-    pub fn up(&self, id: ClusterId, protocol: Protocol) -> impl Iterator<Item = &NodeView> {
-        let nodes = self.cluster(id).map(|cluster| cluster.nodes.iter()).unwrap_or_default();
-        nodes.filter(move |view| {
+    pub fn up(&self, id: ClusterId, protocol: Protocol) -> impl Iterator<Item = NodeView<'_>> {
+        let nodes = self.cluster(id).map(|cluster| cluster.nodes);
+        nodes.into_iter().flatten().filter(move |view| {
             view.state() == State::Up && view.node.row.url.protocol() == protocol
         })
+    }
+
+    /// The nodes that may be shown otherwise than by a former view, each as it was and as it is; `None` if
+    /// the table was loaded anew in between. What was not touched costs nothing.
+    pub fn changes_since<'v>(
+        &'v self,
+        former: &'v Self,
+    ) -> Option<impl Iterator<Item = (NodeView<'v>, NodeView<'v>)>> {
+        let clusters = former.clusters().zip(self.clusters());
+        Arc::ptr_eq(&self.table, &former.table)
+            .then(|| clusters.flat_map(|(from, to)| Nodes::changes(from.nodes, to.nodes)))
     }
 
     /// Whether this address, machine id and protocol are those of one node of the cluster. Its port and
@@ -182,21 +116,17 @@ impl View {
         machine: MachineId,
         protocol: Protocol,
     ) -> bool {
-        let from = from.to_canonical();
-        self.cluster(id).is_some_and(|cluster| {
-            cluster.nodes.iter().any(|view| {
-                view.node.row.machine == machine
-                    && view.node.row.url.protocol() == protocol
-                    && view.node.address.ip().to_canonical() == from
-            })
+        let peer = self.table.peer(NodeKey { cluster: id, machine });
+        peer.is_some_and(|node| {
+            node.row.url.protocol() == protocol && node.ip.to_canonical() == from.to_canonical()
         })
     }
 
-    /// Whether a machine is a node of any cluster, at this address.
+    /// Whether a machine is a node of any cluster, at this address. Looks at each cluster once, however
+    /// many nodes that has.
     #[must_use]
     pub fn knows(&self, from: IpAddr, machine: i32) -> bool {
-        MachineId::new(machine)
-            .is_some_and(|machine| self.known.contains(&(machine, from.to_canonical())))
+        MachineId::new(machine).is_some_and(|machine| self.is_at(machine, from))
     }
 
     /// What the cluster's modules and a node have sent each other; `None` if there is no such node. Kept
@@ -235,7 +165,7 @@ impl View {
         let Some(sender) = MachineId::new(packet.sender) else {
             return Admission::Drop(DropReason::SenderId);
         };
-        if !self.known.contains(&(sender, from.to_canonical())) {
+        if !self.is_at(sender, from) {
             return Admission::Drop(DropReason::Auth);
         }
         match (packet.command, packet.body().int()) {
@@ -244,5 +174,11 @@ impl View {
             (PING | PONG, Err(_)) => Admission::Drop(DropReason::Malformed),
             _ => Admission::Drop(DropReason::UnknownCommand),
         }
+    }
+
+    fn is_at(&self, machine: MachineId, from: IpAddr) -> bool {
+        let from = from.to_canonical();
+        let clusters = self.table.clusters().iter();
+        clusters.filter_map(|it| it.peer(machine)).any(|node| node.ip.to_canonical() == from)
     }
 }

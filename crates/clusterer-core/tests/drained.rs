@@ -25,7 +25,7 @@ fn row(id: i32) -> ResolvedRow {
         ..RawRow::default()
     };
     let row = Row::parse(&raw, UnixTime::ZERO).unwrap().row;
-    ResolvedRow { row, address: format!("127.0.0.{id}:5566").parse().unwrap() }
+    ResolvedRow { row, ip: format!("127.0.0.{id}").parse().unwrap() }
 }
 
 struct Nobody;

@@ -5,7 +5,7 @@ use clusterer_node::{
     Cell, DbId, RawRow, ResolvedRow, Row, RowWarning, Skip, SkippedRow, Table, UnixTime,
 };
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 /// Something about the tables or the rows that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,8 +147,7 @@ impl Finding {
 
 /// Duplicates are found without the addresses: any will do.
 fn unresolved(row: Row) -> ResolvedRow {
-    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, row.url.port()));
-    ResolvedRow { row, address }
+    ResolvedRow { row, ip: Ipv4Addr::UNSPECIFIED.into() }
 }
 
 impl fmt::Display for Finding {

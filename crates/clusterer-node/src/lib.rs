@@ -18,7 +18,7 @@
 //! };
 //! let row = Row::parse(&raw, UnixTime::ZERO).unwrap().row;
 //! assert_eq!(row.url.port(), 5566);
-//! assert_eq!(row.description, "none");
+//! assert_eq!(&*row.description, "none");
 //! ```
 //!
 //! # Threads and errors
@@ -35,11 +35,14 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod endpoint;
 mod id;
+mod index;
 mod link;
 mod protocol;
 mod raw_row;
 mod row;
+mod slot_timers;
 mod state;
 mod store;
 mod table;
@@ -47,11 +50,13 @@ mod time;
 mod timers;
 mod url;
 
+pub use endpoint::Endpoint;
 pub use id::{ClusterId, DbId, IdError, MachineId, NodeKey};
 pub use link::{Attempt, LinkEvent, LinkFailure, LinkId};
 pub use protocol::{Protocol, UnknownProtocol};
 pub use raw_row::{Cell, Column, RawRow};
 pub use row::{Parsed, Problem, Row, RowError, RowWarning};
+pub use slot_timers::SlotTimers;
 pub use state::{AdminState, Availability, LinkState, Reachability, State, UnknownState};
 pub use store::{BoxFuture, Change, Flushed, NodeStore, StoreError, StoredStatus};
 pub use table::{Cluster, Node, ResolvedRow, Skip, SkippedRow, Table};

@@ -1,7 +1,8 @@
 //! A provisioned row as a typed value.
 
 use crate::{Cell, ClusterId, Column, DbId, MachineId, NodeUrl, RawRow, State, UnixTime, UrlError};
-use alloc::string::{String, ToString};
+use alloc::boxed::Box;
+use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
@@ -24,10 +25,10 @@ pub struct Row {
     pub failed_attempts: u32,
     /// Failures in a row when it was stored.
     pub no_tries: u32,
-    /// How long it stays disabled: whole seconds.
-    pub duration: Duration,
+    /// How long it stays disabled, in seconds. See [`Row::disabled_for`].
+    pub duration: u32,
     /// Free text.
-    pub description: String,
+    pub description: Box<str>,
 }
 
 /// A row that could be used, and what had to be corrected in it.
@@ -146,7 +147,7 @@ impl Row {
             last_attempt: last_attempt.unwrap_or(UnixTime::ZERO),
             failed_attempts: count(Column::FailedAttempts, &raw.failed_attempts)?,
             no_tries: count(Column::NoTries, &raw.no_tries)?,
-            duration: Duration::from_secs(count(Column::Duration, &raw.duration)?.into()),
+            duration: count(Column::Duration, &raw.duration)?,
             description: description(&raw.description)?,
         };
         let warning = match last_attempt {
@@ -160,6 +161,12 @@ impl Row {
     #[must_use]
     pub fn max_failures(&self) -> u32 {
         self.failed_attempts.max(1)
+    }
+
+    /// How long it stays disabled: `duration`.
+    #[must_use]
+    pub fn disabled_for(&self) -> Duration {
+        Duration::from_secs(self.duration.into())
     }
 }
 
@@ -200,10 +207,10 @@ fn url(cell: &Cell) -> Result<NodeUrl, RowError> {
     }
 }
 
-fn description(cell: &Cell) -> Result<String, RowError> {
+fn description(cell: &Cell) -> Result<Box<str>, RowError> {
     match cell {
-        Cell::Null => Ok("none".to_string()),
-        Cell::Text(text) => Ok(text.clone()),
+        Cell::Null => Ok("none".into()),
+        Cell::Text(text) => Ok(text.as_str().into()),
         other => Err(wrong_type(Column::Description, other, "text")),
     }
 }
@@ -219,6 +226,7 @@ fn plausible_past(value: i128, now: UnixTime) -> Option<UnixTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
     use proptest::prelude::*;
 
     const NOW: UnixTime = UnixTime::from_secs(1_000_000);
@@ -252,7 +260,7 @@ mod tests {
 
     #[test]
     fn null_description_is_none() {
-        assert_eq!(Row::parse(&good(), NOW).unwrap().row.description, "none");
+        assert_eq!(&*Row::parse(&good(), NOW).unwrap().row.description, "none");
     }
 
     #[test]

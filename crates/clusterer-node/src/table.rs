@@ -1,19 +1,21 @@
 //! The table: the clusters this machine belongs to, with their nodes, in database order.
 
-use crate::{ClusterId, DbId, MachineId, NodeKey, Row, RowError};
+use crate::index::Index;
+use crate::{ClusterId, DbId, Endpoint, MachineId, NodeKey, Row, RowError};
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 /// A row whose host name, if it had one, has been resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedRow {
     /// The row.
     pub row: Row,
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// The address of its URL's host.
+    pub ip: IpAddr,
 }
 
 /// A provisioned node.
@@ -21,8 +23,8 @@ pub struct ResolvedRow {
 pub struct Node {
     /// Its row.
     pub row: Row,
-    /// Where it listens: the URL's host, resolved, and port.
-    pub address: SocketAddr,
+    /// The address of its URL's host.
+    pub ip: IpAddr,
 }
 
 impl Node {
@@ -31,17 +33,59 @@ impl Node {
     pub const fn key(&self) -> NodeKey {
         NodeKey { cluster: self.row.cluster, machine: self.row.machine }
     }
+
+    /// Where it listens: the URL's host, resolved, and port.
+    #[must_use]
+    pub const fn endpoint(&self) -> Endpoint {
+        Endpoint { ip: self.ip, port: self.row.url.port() }
+    }
+
+    /// The same for a socket.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, self.row.url.port())
+    }
 }
 
 /// A cluster this machine belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Cluster {
+    id: ClusterId,
+    own: Node,
+    peers: Box<[Node]>,
+    by_machine: Index,
+}
+
+impl Cluster {
     /// Its id.
-    pub id: ClusterId,
+    #[must_use]
+    pub const fn id(&self) -> ClusterId {
+        self.id
+    }
+
     /// This machine's own row in it.
-    pub own: Node,
+    #[must_use]
+    pub const fn own(&self) -> &Node {
+        &self.own
+    }
+
     /// The other nodes, in database order.
-    pub peers: Vec<Node>,
+    #[must_use]
+    pub const fn peers(&self) -> &[Node] {
+        &self.peers
+    }
+
+    /// The node of a machine, in one step however many there are; `None` for this machine.
+    #[must_use]
+    pub fn peer(&self, machine: MachineId) -> Option<&Node> {
+        self.peers.get(self.position(machine)?)
+    }
+
+    /// Where among [`Cluster::peers`] the node of a machine stands.
+    #[must_use]
+    pub fn position(&self, machine: MachineId) -> Option<usize> {
+        position(&self.by_machine, &self.peers, machine)
+    }
 }
 
 /// Why a row was left out.
@@ -94,18 +138,20 @@ impl fmt::Display for Skip {
     }
 }
 
-/// The clusters this machine belongs to. Built whole, never changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The clusters this machine belongs to. Built whole, never changed: what else is known of a node may be
+/// kept elsewhere, by its position.
+#[derive(Clone, Debug)]
 pub struct Table {
     own: MachineId,
     clusters: Vec<Cluster>,
+    by_id: Index,
 }
 
 impl Table {
     /// A machine in no cluster.
     #[must_use]
-    pub const fn empty(own: MachineId) -> Self {
-        Self { own, clusters: Vec::new() }
+    pub fn empty(own: MachineId) -> Self {
+        Self { own, clusters: Vec::new(), by_id: Index::default() }
     }
 
     /// Keeps the clusters in which `own` has a row. Returns also the rows that had to be left out.
@@ -113,37 +159,31 @@ impl Table {
     pub fn build(own: MachineId, rows: Vec<ResolvedRow>) -> (Self, Vec<SkippedRow>) {
         let mut skipped = Vec::new();
         let mut ids = BTreeSet::new();
-        let mut keys = BTreeSet::new();
         let mut order: Vec<ClusterId> = Vec::new();
-        let mut members: BTreeMap<ClusterId, (Option<Node>, Vec<Node>)> = BTreeMap::new();
-        for ResolvedRow { row, address } in rows {
-            let node = Node { row, address };
-            if !ids.insert(node.row.id) {
-                skipped.push(SkippedRow::new(node.row.id, Skip::DuplicateId));
+        let mut drafts: BTreeMap<ClusterId, Draft> = BTreeMap::new();
+        for ResolvedRow { row, ip } in rows {
+            let node = Node { row, ip };
+            let (id, key) = (node.row.id, node.key());
+            if !ids.insert(id) {
+                skipped.push(SkippedRow::new(id, Skip::DuplicateId));
                 continue;
             }
-            if !keys.insert(node.key()) {
-                skipped.push(SkippedRow::new(node.row.id, Skip::DuplicateNode(node.key())));
-                continue;
-            }
-            let (own_node, peers) = members.entry(node.row.cluster).or_insert_with(|| {
-                order.push(node.row.cluster);
-                (None, Vec::new())
+            let draft = drafts.entry(key.cluster).or_insert_with(|| {
+                order.push(key.cluster);
+                Draft::default()
             });
-            if node.row.machine == own {
-                *own_node = Some(node);
-            } else {
-                peers.push(node);
+            if !draft.add(own, node) {
+                skipped.push(SkippedRow::new(id, Skip::DuplicateNode(key)));
             }
         }
-        let clusters = order
-            .into_iter()
-            .filter_map(|id| match members.remove(&id) {
-                Some((Some(own), peers)) => Some(Cluster { id, own, peers }),
-                _ => None,
-            })
-            .collect();
-        (Self { own, clusters }, skipped)
+        let finished = order.into_iter().filter_map(|id| drafts.remove(&id)?.finish(id));
+        let clusters: Vec<Cluster> = finished.collect();
+        let mut by_id = Index::default();
+        let id_at = |at| clusters.get(at).map(|cluster: &Cluster| cluster.id.get());
+        for (position, cluster) in clusters.iter().enumerate() {
+            by_id.insert(cluster.id.get(), position, id_at);
+        }
+        (Self { own, clusters, by_id }, skipped)
     }
 
     /// This machine's own id.
@@ -158,10 +198,69 @@ impl Table {
         &self.clusters
     }
 
+    /// A cluster, in one step however many there are.
+    #[must_use]
+    pub fn cluster(&self, id: ClusterId) -> Option<&Cluster> {
+        self.clusters.get(self.position(id)?)
+    }
+
+    /// Where among [`Table::clusters`] a cluster stands.
+    #[must_use]
+    pub fn position(&self, id: ClusterId) -> Option<usize> {
+        let is = |at| self.clusters.get(at).is_some_and(|cluster: &Cluster| cluster.id == id);
+        self.by_id.find(id.get(), is)
+    }
+
+    /// A node of a cluster, other than this machine's own.
+    #[must_use]
+    pub fn peer(&self, key: NodeKey) -> Option<&Node> {
+        self.cluster(key.cluster)?.peer(key.machine)
+    }
+
     /// All peers of all clusters, in database order within each cluster.
     pub fn peers(&self) -> impl Iterator<Item = &Node> {
         self.clusters.iter().flat_map(|cluster| &cluster.peers)
     }
+}
+
+/// A cluster of which rows are still being found.
+#[derive(Default)]
+struct Draft {
+    own: Option<Node>,
+    peers: Vec<Node>,
+    by_machine: Index,
+}
+
+impl Draft {
+    /// Returns whether the node is the first of its machine.
+    fn add(&mut self, own: MachineId, node: Node) -> bool {
+        let machine = node.row.machine;
+        if machine == own {
+            let is_first = self.own.is_none();
+            self.own.get_or_insert(node);
+            return is_first;
+        }
+        if position(&self.by_machine, &self.peers, machine).is_some() {
+            return false;
+        }
+        self.peers.push(node);
+        let peers = &self.peers;
+        self.by_machine.insert(machine.get(), peers.len() - 1, |at| {
+            peers.get(at).map(|node| node.row.machine.get())
+        });
+        true
+    }
+
+    /// The cluster, if this machine belongs to it.
+    fn finish(self, id: ClusterId) -> Option<Cluster> {
+        let Self { own, peers, by_machine } = self;
+        Some(Cluster { id, own: own?, peers: peers.into(), by_machine })
+    }
+}
+
+fn position(by_machine: &Index, peers: &[Node], machine: MachineId) -> Option<usize> {
+    let is = |at| peers.get(at).is_some_and(|node: &Node| node.row.machine == machine);
+    by_machine.find(machine.get(), is)
 }
 
 #[cfg(test)]
@@ -182,8 +281,7 @@ mod tests {
             ..RawRow::default()
         };
         let row = Row::parse(&raw, UnixTime::ZERO).unwrap().row;
-        let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), row.url.port());
-        ResolvedRow { row, address }
+        ResolvedRow { row, ip: Ipv4Addr::LOCALHOST.into() }
     }
 
     fn own() -> MachineId {
@@ -195,13 +293,13 @@ mod tests {
         let rows = vec![row(1, 1, 1), row(2, 1, 2), row(3, 2, 2), row(4, 3, 9), row(5, 3, 1)];
         let (table, skipped) = Table::build(own(), rows);
         assert_eq!(skipped, []);
-        let shape: Vec<_> = table
+        let shape: Vec<(i32, Vec<i32>)> = table
             .clusters()
             .iter()
-            .map(|c| (c.id.get(), c.peers.iter().map(|n| n.row.machine.get()).collect::<Vec<_>>()))
+            .map(|c| (c.id().get(), c.peers().iter().map(|n| n.row.machine.get()).collect()))
             .collect();
         assert_eq!(shape, [(1, vec![2]), (3, vec![9])]);
-        assert_eq!(table.clusters()[0].own.row.id.get(), 1);
+        assert_eq!(table.clusters()[0].own().row.id.get(), 1);
     }
 
     #[test]
@@ -219,6 +317,22 @@ mod tests {
     #[test]
     fn a_machine_in_no_cluster_has_an_empty_table() {
         let (table, _) = Table::build(own(), vec![row(2, 1, 2)]);
-        assert_eq!(table, Table::empty(own()));
+        assert_eq!((table.own(), table.clusters().len()), (own(), 0));
+    }
+
+    #[test]
+    fn nodes_are_found_by_their_ids() {
+        let rows = vec![row(1, 1, 1), row(2, 1, 2), row(3, 3, 2), row(4, 3, 9), row(5, 3, 1)];
+        let (table, _) = Table::build(own(), rows);
+        let id = |cluster, machine| {
+            let cluster = ClusterId::new(cluster).unwrap();
+            let key = NodeKey { cluster, machine: MachineId::new(machine).unwrap() };
+            table.peer(key).map(|node| node.row.id.get())
+        };
+        assert_eq!([id(1, 2), id(3, 2), id(3, 9)], [Some(2), Some(3), Some(4)]);
+        assert_eq!([id(1, 9), id(2, 2), id(4, 2)], [None; 3], "there is none");
+        assert_eq!([id(1, 1), id(3, 1)], [None; 2], "one's own row is no peer");
+        let cluster = table.cluster(ClusterId::new(3).unwrap()).unwrap();
+        assert_eq!(cluster.position(MachineId::new(9).unwrap()), Some(1));
     }
 }

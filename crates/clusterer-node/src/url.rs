@@ -1,22 +1,22 @@
 //! A node's URL: `[protocol:]host[:port]`.
 
 use crate::Protocol;
-use alloc::string::{String, ToString};
+use alloc::boxed::Box;
 use core::fmt;
 use core::net::IpAddr;
 use core::str::FromStr;
 
 /// The host of a URL: an address, or a name that somebody outside this crate resolves.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Host {
+pub enum Host<'u> {
     /// A literal IPv4 or IPv6 address.
     Address(IpAddr),
     /// A host name.
-    Name(String),
+    Name(&'u str),
 }
 
-impl fmt::Display for Host {
+impl fmt::Display for Host<'_> {
     /// As in a URL: an IPv6 address stands in brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -44,9 +44,9 @@ impl fmt::Display for Host {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NodeUrl {
-    text: String,
+    /// It was read once: it has the parts of a URL, and its host is one.
+    text: Box<str>,
     protocol: Protocol,
-    host: Host,
     port: u16,
 }
 
@@ -94,10 +94,12 @@ impl NodeUrl {
         self.protocol
     }
 
-    /// The host.
+    /// The host, read from the text anew: it is asked for when a table is loaded, and hardly ever again.
     #[must_use]
-    pub const fn host(&self) -> &Host {
-        &self.host
+    pub fn host(&self) -> Host<'_> {
+        let host = Parts::split(&self.text).and_then(|parts| parse_host(parts.host));
+        // There is no other: the text was read in the same way before.
+        host.unwrap_or(Host::Name(&self.text))
     }
 
     /// The port; the protocol's default if the URL names none.
@@ -132,7 +134,8 @@ impl FromStr for NodeUrl {
             Some(digits) => parse_port(digits)?,
             None => protocol.default_port(),
         };
-        Ok(Self { text: text.to_string(), protocol, host: parse_host(parts.host)?, port })
+        parse_host(parts.host)?;
+        Ok(Self { text: text.into(), protocol, port })
     }
 }
 
@@ -197,7 +200,7 @@ fn parse_port(digits: &str) -> Result<u16, UrlError> {
     }
 }
 
-fn parse_host(text: &str) -> Result<Host, UrlError> {
+fn parse_host(text: &str) -> Result<Host<'_>, UrlError> {
     if text.is_empty() {
         return Err(UrlError::EmptyHost);
     }
@@ -215,11 +218,7 @@ fn parse_host(text: &str) -> Result<Host, UrlError> {
         return Ok(Host::Address(IpAddr::V4(address)));
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    if text.bytes().all(allowed) {
-        Ok(Host::Name(text.to_string()))
-    } else {
-        Err(UrlError::HostCharacter)
-    }
+    if text.bytes().all(allowed) { Ok(Host::Name(text)) } else { Err(UrlError::HostCharacter) }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@
 //! let node = NodeKey { cluster: ClusterId::new(1).unwrap(), machine: MachineId::new(2).unwrap() };
 //! let target = Target {
 //!     node,
-//!     address: Some("127.0.0.2:5566".parse().unwrap()),
+//!     address: Some(([127, 0, 0, 2], 5566).into()),
 //!     bind: None,
 //!     max_failures: 3,
 //!     duration: Duration::from_secs(30),
@@ -54,6 +54,7 @@ extern crate std;
 
 mod action;
 mod link;
+mod nodes;
 mod prober;
 mod schedule;
 mod transition;

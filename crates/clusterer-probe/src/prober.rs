@@ -1,16 +1,17 @@
 //! The scheduler: which link is dialled or pinged when, and what that says of its nodes.
 
 use crate::link::{Links, Peer};
+use crate::nodes::{Nodes, Probed};
 use crate::transition::{Event, next};
 use crate::{Action, Cause, Transition};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use clusterer_node::{
-    AdminState, Attempt, Availability, LinkEvent, LinkId, LinkState, MachineId, Moment, NodeKey,
-    Now, Reachability, State, StoredStatus, Timers,
+    AdminState, Attempt, Availability, Endpoint, LinkEvent, LinkId, LinkState, MachineId, Moment,
+    NodeKey, Now, Reachability, SlotTimers, State, StoredStatus, Timers,
 };
 use core::fmt;
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use core::time::Duration;
 
 /// How often, and how patiently. What is below a millisecond counts as one, a timeout above the interval as
@@ -51,13 +52,13 @@ pub struct Target {
     /// Which node.
     pub node: NodeKey,
     /// Where to dial it; `None` for a node that is listed and never dialled (another protocol).
-    pub address: Option<SocketAddr>,
+    pub address: Option<Endpoint>,
     /// The address to dial it from; `None` leaves that to the system. Rows with one machine and one
     /// address share a link if this is the same, too.
     pub bind: Option<IpAddr>,
     /// Failures in a row that disable it; 0 counts as 1.
     pub max_failures: u32,
-    /// How long it stays disabled; none at all counts as a `ping_interval`.
+    /// How long it stays disabled, in whole milliseconds; none at all counts as a `ping_interval`.
     pub duration: Duration,
 }
 
@@ -92,39 +93,15 @@ impl core::error::Error for UnknownNode {}
 #[derive(Debug)]
 pub struct Prober {
     pub(crate) settings: Settings,
-    pub(crate) nodes: BTreeMap<NodeKey, Probed>,
+    pub(crate) nodes: Nodes,
     pub(crate) links: Links,
-    /// When a connect or a pong is late.
-    pub(crate) answers: Timers<LinkId>,
-    pub(crate) timers: Timers<Timer>,
+    /// When a connect or a pong is late, by the slot of the link.
+    pub(crate) answers: SlotTimers,
+    /// When to ping or dial next, by the slot of the link.
+    pub(crate) attempts: SlotTimers,
+    /// When a node that is not asked, most of all a disabled one, counts as up again.
+    pub(crate) pauses: Timers<NodeKey>,
     pub(crate) nonce: i32,
-}
-
-#[derive(Debug)]
-pub(crate) struct Probed {
-    target: Target,
-    pub(crate) availability: Availability,
-    link: Option<LinkId>,
-}
-
-/// The order is that of deadlines at the same moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Timer {
-    /// When to ping or dial next.
-    Attempt(LinkId),
-    /// When a disabled node is up again.
-    Node(NodeKey),
-}
-
-impl Probed {
-    /// Whether a row says of this node what is known.
-    fn is_told_by(&self, target: &Target, status: StoredStatus) -> bool {
-        let Availability { no_tries, last_attempt, .. } = self.availability;
-        let limits =
-            |target: &Target| (target.max_failures, target.duration, target.address.is_some());
-        let is = StoredStatus { state: self.availability.state(), no_tries, last_attempt };
-        is == status && limits(&self.target) == limits(target)
-    }
 }
 
 impl Prober {
@@ -134,10 +111,11 @@ impl Prober {
     pub const fn new(settings: Settings, seed: i32) -> Self {
         Self {
             settings: settings.sane(),
-            nodes: BTreeMap::new(),
+            nodes: Nodes::new(),
             links: Links::new(),
-            answers: Timers::new(),
-            timers: Timers::new(),
+            answers: SlotTimers::new(),
+            attempts: SlotTimers::new(),
+            pauses: Timers::new(),
             nonce: seed,
         }
     }
@@ -150,44 +128,52 @@ impl Prober {
         targets: impl IntoIterator<Item = (Target, StoredStatus)>,
         out: &mut Vec<Action>,
     ) {
-        let mut former = core::mem::take(&mut self.nodes);
+        let former = core::mem::take(&mut self.nodes);
+        let mut links = self.links.by_peer();
+        let mut seen = BTreeSet::new();
+        let mut nodes = Vec::new();
+        let mut new = Vec::new();
         let mut urgent = BTreeSet::new();
         for (target, status) in targets {
-            let node = target.node;
-            if self.nodes.contains_key(&node) {
+            let Target { node, address, bind, .. } = target;
+            if !seen.insert(node) {
                 continue;
             }
-            let old = former.remove(&node);
+            let old = former.get(node);
             // What is known already goes on as it is: by the monotonic clock, however the wall clock
             // was set meanwhile.
-            let known = old.as_ref().filter(|old| old.is_told_by(&target, status));
+            let known = old.filter(|old| old.is_told_by(&target, status));
             let availability =
                 known.map_or_else(|| stored(&target, status, now), |old| old.availability);
-            let goes_on = known.is_some();
-            let Target { address, bind, .. } = target;
+            if known.is_none() {
+                new.push(node);
+            }
             let peer = address.map(|address| Peer { machine: node.machine, address, bind });
-            let kept = old.as_ref().and_then(|old| old.link);
-            let link = self.attach(node, peer, kept, out);
-            if let Some(old) = &old {
+            let kept = old.and_then(|old| old.link);
+            let link = self.attach(now.mono, node, peer, kept, &mut links, out);
+            if let Some(old) = old {
                 report(node, old.availability, availability, Cause::Reload, out);
             }
             let was_up = old.is_some_and(|old| old.availability.state() == State::Up);
             if availability.state() == State::Up && !was_up {
                 urgent.extend(link);
             }
-            self.nodes.insert(node, Probed { target, availability, link });
-            if !goes_on {
-                self.time_node(node, now);
+            nodes.push(Probed::new(&target, availability, link));
+        }
+        self.nodes = Nodes::of(nodes);
+        for node in new {
+            self.time_node(node, now);
+        }
+        for &Probed { node, link, .. } in former.iter().filter(|old| !seen.contains(&old.node)) {
+            self.pauses.clear(node);
+            if let Some(link) = link {
+                self.detach(node, link, &mut links, out);
             }
         }
-        for (node, old) in former {
-            self.timers.clear(Timer::Node(node));
-            if let Some(link) = old.link {
-                self.detach(node, link, out);
-            }
-        }
-        let links: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
-        for link in links {
+        let slots = self.links.fit();
+        self.answers.reserve(slots);
+        self.attempts.reserve(slots);
+        for link in links.into_values() {
             self.settle(now.mono, link, urgent.contains(&link), out);
         }
     }
@@ -232,13 +218,13 @@ impl Prober {
         if link.in_flight != Some(nonce) {
             return None;
         }
-        let round_trip = link.last_attempt.map(|asked| now.mono.since(asked));
+        let round_trip = now.mono.since(link.asked);
         link.in_flight = None;
         link.excused = false;
-        self.answers.clear(id);
+        self.answers.clear(id.index);
         self.apply_to_link(now, id, Event::Success, Cause::Success, out);
         self.settle(now.mono, id, false, out);
-        round_trip
+        Some(round_trip)
     }
 
     /// An administrator takes a node down, or puts it in use.
@@ -275,19 +261,19 @@ impl Prober {
     /// The availability of a node.
     #[must_use]
     pub fn availability(&self, node: NodeKey) -> Option<&Availability> {
-        self.nodes.get(&node).map(|probed| &probed.availability)
+        self.nodes.get(node).map(|probed| &probed.availability)
     }
 
     /// The link of a node, if it is one that is dialled.
     #[must_use]
     pub fn link_of(&self, node: NodeKey) -> Option<LinkId> {
-        self.nodes.get(&node)?.link
+        self.nodes.get(node)?.link
     }
 
     /// The nodes that use a link: those with its machine and address.
     #[must_use]
     pub fn nodes_of(&self, link: LinkId) -> &[NodeKey] {
-        self.links.get(link).map(|link| link.nodes.as_slice()).unwrap_or_default()
+        self.links.get(link).map(|link| link.users.as_slice()).unwrap_or_default()
     }
 
     /// What a link's connection is doing.
@@ -300,12 +286,12 @@ impl Prober {
     /// again; `None` while it is left alone, or an answer that is late has yet to be judged.
     #[must_use]
     pub fn next_attempt(&self, node: NodeKey) -> Option<Moment> {
-        let Probed { availability, link, .. } = self.nodes.get(&node)?;
+        let Probed { availability, link, .. } = self.nodes.get(node)?;
         match (availability.admin, availability.reachability, *link) {
             (AdminState::Enabled, Reachability::Probing | Reachability::Up, Some(link)) => {
-                self.timers.get(Timer::Attempt(link))
+                self.attempts.get(link.index)
             }
-            _ => self.timers.get(Timer::Node(node)),
+            _ => self.pauses.get(node),
         }
     }
 
@@ -324,9 +310,10 @@ impl Prober {
         cause: Cause,
         out: &mut Vec<Action>,
     ) -> bool {
-        let nodes = self.links.get(id).map(|link| link.nodes.clone()).unwrap_or_default();
         let mut left_up = false;
-        for node in nodes {
+        for user in 0.. {
+            let users = self.links.get(id).map(|link| link.users.as_slice());
+            let Some(&node) = users.and_then(|users| users.get(user)) else { break };
             left_up |= self.apply(now, node, event, cause, out);
         }
         left_up
@@ -359,9 +346,9 @@ impl Prober {
         cause: Cause,
         out: &mut Vec<Action>,
     ) -> bool {
-        let Some(probed) = self.nodes.get_mut(&node) else { return false };
+        let Some(probed) = self.nodes.get_mut(node) else { return false };
         let before = probed.availability;
-        let after = next(before, event, probed.target.max_failures);
+        let after = next(before, event, probed.max_failures);
         if !report(node, before, after, cause, out) {
             return false;
         }
@@ -373,7 +360,7 @@ impl Prober {
     /// Sets when a node that cannot be asked counts as up again: a disabled one, or one that is never
     /// dialled and hence never answers.
     fn time_node(&mut self, node: NodeKey, now: Now) {
-        let Some(probed) = self.nodes.get(&node) else { return };
+        let Some(probed) = self.nodes.get(node) else { return };
         let Availability { admin, reachability, .. } = probed.availability;
         let waits = match reachability {
             Reachability::Disabled => true,
@@ -381,12 +368,12 @@ impl Prober {
             _ => false,
         };
         if waits && admin == AdminState::Enabled {
-            let left = remaining(&probed.availability, probed.target.duration, now);
+            let left = remaining(&probed.availability, probed.duration(), now);
             // One with no duration at all would be dialled without a pause.
             let wait = if left.is_zero() { self.settings.ping_interval } else { left };
-            self.timers.set(Timer::Node(node), now.mono.after(wait));
+            self.pauses.set(node, now.mono.after(wait));
         } else {
-            self.timers.clear(Timer::Node(node));
+            self.pauses.clear(node);
         }
     }
 }

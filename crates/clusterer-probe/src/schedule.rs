@@ -1,9 +1,10 @@
 //! When a link is dialled, pinged, judged and left alone.
 
 use crate::link::{Link, Peer};
-use crate::prober::{Heard, Prober, Timer};
+use crate::prober::{Heard, Prober};
 use crate::transition::Event;
 use crate::{Action, Cause};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use clusterer_node::{
     AdminState, Attempt, Availability, LinkFailure, LinkId, LinkState, Moment, NodeKey, Now,
@@ -29,25 +30,28 @@ impl Prober {
     /// Does what is due and judges nobody: dials, pings, and puts disabled nodes in use again. A link
     /// whose answer is late is not asked again before it has been judged.
     pub fn advance(&mut self, now: Now, out: &mut Vec<Action>) {
-        if is_stall(self.timers.next(), now.mono) {
+        if is_stall(self.advance_at(), now.mono) {
             self.forgive(now.mono, out);
         }
-        while let Some(timer) = self.timers.pop_due(now.mono) {
-            match timer {
-                Timer::Attempt(link) if self.answers.get(link).is_some_and(|at| at <= now.mono) => {
-                }
-                Timer::Attempt(link) => self.attempt(now.mono, link, out),
-                Timer::Node(node) => {
-                    // The node is there: removing one clears its timer.
-                    let _ = self.apply_and_settle(
-                        now,
-                        node,
-                        Event::DurationOver,
-                        Cause::DurationOver,
-                        out,
-                    );
-                }
+        while let Some(due) = self.advance_at().filter(|&due| due <= now.mono) {
+            // Of what is due at the same moment, links come first.
+            if self.attempts.next() == Some(due) {
+                self.attempt_next(now.mono, out);
+            } else if let Some(node) = self.pauses.pop_due(due) {
+                // The node is there: removing one clears its timer.
+                let over = Event::DurationOver;
+                let _ = self.apply_and_settle(now, node, over, Cause::DurationOver, out);
             }
+        }
+    }
+
+    /// Attempts the link whose turn it is, unless it is still to be judged.
+    fn attempt_next(&mut self, now: Moment, out: &mut Vec<Action>) {
+        let Some(slot) = self.attempts.pop_due(now) else { return };
+        if self.answers.get(slot).is_none_or(|late| late > now)
+            && let Some(link) = self.links.id(slot)
+        {
+            self.attempt(now, link, out);
         }
     }
 
@@ -60,7 +64,8 @@ impl Prober {
             Heard::All { behind } => behind,
             Heard::Unknown => None,
         };
-        while let Some(link) = self.answers.pop_due(by) {
+        while let Some(slot) = self.answers.pop_due(by) {
+            let Some(link) = self.links.id(slot) else { continue };
             if !self.excuse(now.mono, link, behind, out) {
                 self.judge_link(now, link, out);
             }
@@ -76,7 +81,7 @@ impl Prober {
     /// When [`Prober::advance`] is due next.
     #[must_use]
     pub fn advance_at(&self) -> Option<Moment> {
-        self.timers.next()
+        [self.attempts.next(), self.pauses.next()].into_iter().flatten().min()
     }
 
     /// When [`Prober::judge`] is due next.
@@ -88,44 +93,49 @@ impl Prober {
     /// Gives a node the link to its peer, the one it has if that leads there.
     pub(crate) fn attach(
         &mut self,
+        now: Moment,
         node: NodeKey,
         peer: Option<Peer>,
         kept: Option<LinkId>,
+        links: &mut BTreeMap<Peer, LinkId>,
         out: &mut Vec<Action>,
     ) -> Option<LinkId> {
         if let Some(kept) = kept {
             if self.links.get(kept).map(|link| link.peer) == peer {
                 return Some(kept);
             }
-            self.detach(node, kept, out);
+            self.detach(node, kept, links, out);
         }
         let peer = peer?;
-        let id = self.links.find(peer).unwrap_or_else(|| {
-            let link = self.links.add(peer);
-            let Peer { machine, address, bind } = peer;
-            out.push(Action::Open { link, machine, address, bind });
-            link
-        });
-        if let Some(link) = self.links.get_mut(id) {
-            link.nodes.push(node);
+        if let Some(&link) = links.get(&peer) {
+            self.links.add_user(link, node);
+            return Some(link);
         }
-        Some(id)
+        let link = self.links.add(now, peer, node);
+        links.insert(peer, link);
+        let Peer { machine, address, bind } = peer;
+        out.push(Action::Open { link, machine, address: address.into(), bind });
+        Some(link)
     }
 
-    pub(crate) fn detach(&mut self, node: NodeKey, id: LinkId, out: &mut Vec<Action>) {
-        let Some(link) = self.links.get_mut(id) else { return };
-        link.nodes.retain(|&user| user != node);
-        if link.nodes.is_empty() {
-            self.answers.clear(id);
-            self.timers.clear(Timer::Attempt(id));
-            self.links.remove(id);
+    pub(crate) fn detach(
+        &mut self,
+        node: NodeKey,
+        id: LinkId,
+        links: &mut BTreeMap<Peer, LinkId>,
+        out: &mut Vec<Action>,
+    ) {
+        if let Some(peer) = self.links.remove_user(id, node) {
+            links.remove(&peer);
+            self.answers.clear(id.index);
+            self.attempts.clear(id.index);
             out.push(Action::Close(id));
         }
     }
 
     /// Whether a link is needed, by any of its nodes.
     fn wanted(&self, link: &Link) -> bool {
-        link.nodes.iter().filter_map(|node| self.nodes.get(node)).any(|probed| {
+        link.users.as_slice().iter().filter_map(|&node| self.nodes.get(node)).any(|probed| {
             let Availability { admin, reachability, .. } = probed.availability;
             admin == AdminState::Enabled && reachability != Reachability::Disabled
         })
@@ -136,7 +146,7 @@ impl Prober {
         let Some(link) = self.links.get(id) else { return };
         if !self.wanted(link) {
             self.rest(id, out);
-        } else if urgent || self.timers.get(Timer::Attempt(id)).is_none() {
+        } else if urgent || self.attempts.get(id.index).is_none() {
             self.attempt(now, id, out);
         }
     }
@@ -144,7 +154,7 @@ impl Prober {
     /// Dials, or pings on an open connection that has no ping in flight.
     pub(crate) fn attempt(&mut self, now: Moment, id: LinkId, out: &mut Vec<Action>) {
         let Some(link) = self.links.get_mut(id) else { return };
-        self.timers.set(Timer::Attempt(id), now.after(self.settings.ping_interval));
+        self.attempts.set(id.index, now.after(self.settings.ping_interval));
         match link.state {
             LinkState::Idle => {
                 link.state = LinkState::Dialling;
@@ -158,8 +168,8 @@ impl Prober {
             }
             _ => return,
         }
-        link.last_attempt = Some(now);
-        self.answers.set(id, now.after(self.settings.ping_timeout));
+        link.asked = now;
+        self.answers.set(id.index, now.after(self.settings.ping_timeout));
     }
 
     /// The time for an answer is over.
@@ -188,7 +198,7 @@ impl Prober {
 
     /// The connection is gone, by the peer's doing.
     pub(crate) fn lost(&mut self, id: LinkId) {
-        self.answers.clear(id);
+        self.answers.clear(id.index);
         if let Some(link) = self.links.get_mut(id) {
             link.state = LinkState::Idle;
             link.in_flight = None;
@@ -200,11 +210,13 @@ impl Prober {
     /// Dials a connection again that was closed in order: at once, but not more than once an interval.
     pub(crate) fn reconnect(&mut self, now: Moment, id: LinkId, out: &mut Vec<Action>) {
         let Some(link) = self.links.get_mut(id) else { return };
-        let earliest = link.last_reconnect.map(|last| last.after(self.settings.ping_interval));
+        let interval = self.settings.ping_interval;
+        let reconnected = &mut link.retries().reconnected;
+        let earliest = reconnected.map(|last| last.after(interval));
         match earliest.filter(|&earliest| earliest > now) {
-            Some(earliest) => self.timers.set(Timer::Attempt(id), earliest),
+            Some(earliest) => self.attempts.set(id.index, earliest),
             None => {
-                link.last_reconnect = Some(now);
+                *reconnected = Some(now);
                 self.attempt(now, id, out);
             }
         }
@@ -219,19 +231,19 @@ impl Prober {
         }
         let Some(link) = self.links.get_mut(id) else { return };
         let interval = self.settings.ping_interval;
-        if fresh && link.last_retry.is_none_or(|last| last.after(interval) <= now.mono) {
-            link.last_retry = Some(now.mono);
+        let retried = &mut link.retries().retried;
+        if fresh && retried.is_none_or(|last| last.after(interval) <= now.mono) {
+            *retried = Some(now.mono);
             self.attempt(now.mono, id, out);
         } else {
-            let turn = link.last_attempt.map(|last| last.after(interval));
-            self.timers.set(Timer::Attempt(id), turn.unwrap_or(now.mono).max(now.mono));
+            self.attempts.set(id.index, link.asked.after(interval).max(now.mono));
         }
     }
 
     /// Nobody needs the link now.
     fn rest(&mut self, id: LinkId, out: &mut Vec<Action>) {
-        self.answers.clear(id);
-        self.timers.clear(Timer::Attempt(id));
+        self.answers.clear(id.index);
+        self.attempts.clear(id.index);
         let Some(link) = self.links.get_mut(id) else { return };
         link.in_flight = None;
         link.excused = false;
@@ -244,11 +256,12 @@ impl Prober {
     /// This process stood still: what is late may have been answered in time. Each peer gets one fresh
     /// ping, each connect its whole time again.
     pub(crate) fn forgive(&mut self, now: Moment, out: &mut Vec<Action>) {
-        let links: Vec<LinkId> = self.links.iter().map(|(id, _)| id).collect();
-        for id in links {
-            if self.answers.get(id).is_some() {
-                self.ask_again(now, id, out);
-            }
+        let awaited = |(id, _): &(LinkId, &Link)| self.answers.get(id.index).is_some();
+        let mut late: Vec<(Peer, LinkId)> =
+            self.links.iter().filter(awaited).map(|(id, link)| (link.peer, id)).collect();
+        late.sort_unstable();
+        for (_, id) in late {
+            self.ask_again(now, id, out);
         }
     }
 
@@ -261,7 +274,7 @@ impl Prober {
         out: &mut Vec<Action>,
     ) -> bool {
         let (Some(behind), Some(link)) = (behind, self.links.get_mut(id)) else { return false };
-        if link.excused || link.last_attempt.is_none_or(|asked| asked > behind) {
+        if link.excused || link.asked > behind {
             return false;
         }
         link.excused = true;
@@ -271,10 +284,10 @@ impl Prober {
 
     /// A fresh ping where one is unanswered, its whole time again for a connect.
     fn ask_again(&mut self, now: Moment, id: LinkId, out: &mut Vec<Action>) {
-        self.answers.set(id, now.after(self.settings.ping_timeout));
+        self.answers.set(id.index, now.after(self.settings.ping_timeout));
         let Some(link) = self.links.get_mut(id) else { return };
         // What is sent now is sent after whatever kept the last one.
-        link.last_attempt = Some(now);
+        link.asked = now;
         if link.in_flight.take().is_some() {
             self.attempt(now, id, out);
         }

@@ -35,7 +35,7 @@ fn target(row: usize) -> Target {
         cluster: ClusterId::new(cluster).unwrap(),
         machine: MachineId::new(machine).unwrap(),
     };
-    let address = format!("127.0.0.{machine}:{port}").parse().unwrap();
+    let address = ([127, 0, 0, u8::try_from(machine).unwrap()], port).into();
     Target {
         node,
         address: (port > 0).then_some(address),

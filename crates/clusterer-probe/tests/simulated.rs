@@ -22,7 +22,7 @@ fn a_late_pong_still_tells_that_the_peer_answers() {
     let mut prober = Prober::new(Settings::default(), 0);
     let target = Target {
         node: peer(),
-        address: Some("127.0.0.2:5566".parse().unwrap()),
+        address: Some(([127, 0, 0, 2], 5566).into()),
         bind: None,
         max_failures: 3,
         duration: Duration::from_secs(8),
@@ -48,7 +48,7 @@ fn a_jump_of_the_wall_clock_does_not_end_or_prolong_the_duration_on_a_reload() {
         let mut prober = Prober::new(Settings::default(), 0);
         let target = Target {
             node: peer(),
-            address: Some("127.0.0.2:5566".parse().unwrap()),
+            address: Some(([127, 0, 0, 2], 5566).into()),
             bind: None,
             max_failures: 1,
             duration: Duration::from_secs(8),

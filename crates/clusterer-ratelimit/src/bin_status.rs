@@ -32,7 +32,7 @@ fn list(cluster: &Cluster, id: Option<ClusterId>, role: &'static str) -> Vec<MiN
             MiNode::new("Cluster ID", id.get())
                 .with_attribute("Machine ID", node.node.row.machine.get())
                 .with_attribute("STATE", u32::from(node.state().number()))
-                .with_attribute("DESCRIPTION", node.node.row.description.as_str())
+                .with_attribute("DESCRIPTION", &*node.node.row.description)
                 .with_attribute("TYPE", role)
         })
         .collect()

@@ -1,6 +1,7 @@
 //! What becomes of a packet.
 
-use crate::registry::{Peer, Registered};
+use crate::members::Peer;
+use crate::registry::Registered;
 use crate::slot::{Passage, Slot};
 use crate::{ClusterModule, PacketContext, Registration, Volume, Watched};
 use alloc::sync::Arc;
@@ -127,11 +128,13 @@ impl Modules {
         let mut reason = DropReason::WrongCluster;
         let mut stranger = None;
         for registered in candidates.iter().filter(meant) {
-            match registered.peers.get(&sender) {
-                Some(peer) if peer.address == from || !registered.registration.auth_check => {
-                    return registered.pass(peer, from, sender, packet.bytes().len(), now);
+            let auth_check = registered.registration.auth_check;
+            match registered.members.by_machine(sender) {
+                Some(peer) if peer.node.ip.to_canonical() == from || !auth_check => {
+                    let bytes = packet.bytes().len();
+                    return registered.pass(peer.slot, from, sender, bytes, now);
                 }
-                _ if registered.registration.auth_check => reason = DropReason::Auth,
+                _ if auth_check => reason = DropReason::Auth,
                 _ => stranger = stranger.or(Some(registered)),
             }
         }
@@ -149,7 +152,7 @@ impl Modules {
     pub fn last_seen(&self, name: &str, node: NodeKey) -> Option<Moment> {
         let mut named = self.named(name.as_bytes()).iter();
         let registered = named.find(|registered| registered.cluster() == Some(node.cluster))?;
-        registered.peers.get(&node.machine).map(|peer| peer.slot.last_seen())
+        registered.members.by_machine(node.machine).map(|peer| peer.slot.last_seen())
     }
 
     /// The nodes that a registered module watches, in order of their machine ids, as they stand now. None for
@@ -183,8 +186,8 @@ impl Modules {
 
     fn slots_of(&self, node: NodeKey) -> impl Iterator<Item = &Slot> {
         let of_cluster = move |registered: &&Registered| registered.cluster() == Some(node.cluster);
-        let registered = self.modules.iter().filter(of_cluster);
-        registered.filter_map(move |registered| Some(&*registered.peers.get(&node.machine)?.slot))
+        let members = self.modules.iter().filter(of_cluster).map(|registered| &registered.members);
+        members.filter_map(move |members| Some(&**members.by_machine(node.machine)?.slot))
     }
 
     /// The registrations of a name.
@@ -208,33 +211,31 @@ impl Registered {
     }
 
     fn watched(&self, now: Moment) -> impl Iterator<Item = Watched> {
-        let cluster = self.cluster();
-        let peers = self.peers.iter();
-        peers.filter_map(move |(&machine, Peer { slot, .. })| {
-            Some(Watched {
-                node: NodeKey { cluster: cluster?, machine },
-                last_seen: slot.last_seen(),
-                shut_until: slot.shut_until(now),
-                received: slot.received.read(),
-            })
+        let mut peers: Vec<_> = self.members.iter().collect();
+        peers.sort_unstable_by_key(|peer| peer.node.row.machine);
+        peers.into_iter().map(move |Peer { node, slot, .. }| Watched {
+            node: node.key(),
+            last_seen: slot.last_seen(),
+            shut_until: slot.shut_until(now),
+            received: slot.received.read(),
         })
     }
 
     fn pass(
         &self,
-        peer: &Peer,
+        slot: &Slot,
         from: IpAddr,
         sender: MachineId,
         bytes: usize,
         now: Moment,
     ) -> Verdict<'_> {
         let module = &self.module;
-        match (peer.slot.arrive(now), self.cluster()) {
+        match (slot.arrive(now), self.cluster()) {
             (Passage::Shut, Some(cluster)) => {
                 Verdict::Disabled { module, node: NodeKey { cluster, machine: sender } }
             }
             (_, cluster) => {
-                peer.slot.received.count(bytes);
+                slot.received.count(bytes);
                 let context = PacketContext::new(cluster, sender, true, from, now);
                 Verdict::Deliver { module, context }
             }

@@ -9,9 +9,9 @@
 //!
 //! ```
 //! use clusterer_bin::{Dialect, Origin, Packet, PacketWriter};
-//! use clusterer_node::{ClusterId, MachineId, Moment, NodeKey, Protocol};
+//! use clusterer_node::{Cell, ClusterId, MachineId, Moment, RawRow, ResolvedRow, Row, Table, UnixTime};
 //! use clusterer_registry::{
-//!     ClusterModule, Malformed, Member, ModuleEvent, PacketContext, Registration, Registry, Verdict,
+//!     ClusterModule, Malformed, ModuleEvent, PacketContext, Registration, Registry, Verdict,
 //! };
 //! use core::time::Duration;
 //! use std::sync::Arc;
@@ -27,14 +27,21 @@
 //!     }
 //! }
 //!
-//! let (cluster, peer) = (ClusterId::new(1).unwrap(), MachineId::new(2).unwrap());
-//! let member = Member {
-//!     node: NodeKey { cluster, machine: peer },
-//!     protocol: Protocol::Bin,
-//!     address: [127, 0, 0, 2].into(),
+//! let row = |machine: u8| {
+//!     let raw = RawRow {
+//!         id: Cell::Int(machine.into()),
+//!         cluster_id: Cell::Int(1),
+//!         machine_id: Cell::Int(machine.into()),
+//!         url: Cell::Text(format!("bin:127.0.0.{machine}:5566")),
+//!         ..RawRow::default()
+//!     };
+//!     let row = Row::parse(&raw, UnixTime::ZERO).unwrap().row;
+//!     ResolvedRow { row, ip: [127, 0, 0, machine].into() }
 //! };
-//! let mut registry = Registry::new(MachineId::new(1).unwrap());
-//! registry.load(Moment::ZERO, [member]);
+//! let (cluster, own) = (ClusterId::new(1).unwrap(), MachineId::new(1).unwrap());
+//! let (table, _) = Table::build(own, vec![row(1), row(2)]);
+//! let mut registry = Registry::new(own);
+//! registry.load(Moment::ZERO, Arc::new(table));
 //! let registration = Registration::new("printer", cluster, Duration::from_secs(5)).auth_check(true);
 //! registry.register(Moment::ZERO, registration, Arc::new(Printer)).unwrap();
 //!
@@ -69,6 +76,7 @@ extern crate alloc;
 extern crate std;
 
 mod admit;
+mod members;
 mod module;
 mod registration;
 mod registry;
@@ -79,6 +87,6 @@ mod watched;
 pub use admit::{DropReason, Modules, Verdict};
 pub use module::{ClusterModule, Malformed, ModuleEvent, PacketContext};
 pub use registration::{RegisterError, Registration};
-pub use registry::{Member, Notice, Registry};
+pub use registry::{Notice, Registry};
 pub use volume::{Meter, Volume};
 pub use watched::Watched;

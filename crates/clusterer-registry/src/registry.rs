@@ -1,27 +1,16 @@
 //! Who is registered, and who is silent.
 
-use crate::slot::{Slot, Watch};
+use crate::members::{Looks, Members};
+use crate::slot::Watch;
 use crate::{ClusterModule, ModuleEvent, Modules, RegisterError, Registration};
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use clusterer_node::{MachineId, Moment, NodeKey, Protocol, Timers};
+use clusterer_node::{MachineId, Moment, NodeKey, Table, Timers};
+use core::cmp::Reverse;
 use core::fmt;
-use core::net::IpAddr;
 
 /// The module name that a node's own packets carry (pings and pongs).
 const RESERVED: &str = "clusterer";
-
-/// A node, as far as the registry is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Which node.
-    pub node: NodeKey,
-    /// Its protocol.
-    pub protocol: Protocol,
-    /// The address its packets must come from to pass an auth check.
-    pub address: IpAddr,
-}
 
 /// A module to be told something.
 #[derive(Clone)]
@@ -42,13 +31,17 @@ impl fmt::Debug for Notice {
 
 /// The modules of one machine. See the crate's documentation.
 pub struct Registry {
-    own: MachineId,
-    members: Vec<Member>,
-    modules: Vec<Registered>,
-    /// One deadline a module and node, moved on when it finds that the node was heard meanwhile.
-    timers: Timers<(usize, NodeKey)>,
+    table: Arc<Table>,
+    modules: Vec<Entry>,
     /// Those that were found silent, with when they were, until they are judged.
     late: Timers<(usize, NodeKey)>,
+}
+
+/// A module, and when its nodes are looked at. A look that finds that a node was heard meanwhile is
+/// followed by a later one.
+struct Entry {
+    registered: Registered,
+    looks: Looks,
 }
 
 /// A registered module, with the nodes it watches.
@@ -56,27 +49,15 @@ pub struct Registry {
 pub(crate) struct Registered {
     pub(crate) registration: Arc<Registration>,
     pub(crate) module: Arc<dyn ClusterModule>,
-    pub(crate) peers: Arc<BTreeMap<MachineId, Peer>>,
-}
-
-/// A node that a module watches.
-#[derive(Clone, Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: IpAddr,
-    pub(crate) slot: Arc<Slot>,
+    pub(crate) members: Members,
 }
 
 impl Registry {
-    /// A registry without modules, for the machine with this id.
+    /// A registry without modules and nodes, for the machine with this id.
     #[must_use]
-    pub const fn new(own: MachineId) -> Self {
-        Self {
-            own,
-            members: Vec::new(),
-            modules: Vec::new(),
-            timers: Timers::new(),
-            late: Timers::new(),
-        }
+    pub fn new(own: MachineId) -> Self {
+        let table = Arc::new(Table::empty(own));
+        Self { table, modules: Vec::new(), late: Timers::new() }
     }
 
     /// Adds a module. Its nodes count as heard now.
@@ -99,24 +80,26 @@ impl Registry {
         if timeout.as_millis() == 0 {
             return Err(RegisterError::ZeroTimeout);
         }
-        let taken = |other: &Registered| {
-            other.registration.name == *name && other.registration.cluster == *cluster
+        let taken = |Entry { registered, .. }: &Entry| {
+            registered.registration.name == *name && registered.registration.cluster == *cluster
         };
         if self.modules.iter().any(taken) {
             return Err(RegisterError::Duplicate { name: name.clone(), cluster: *cluster });
         }
         let registration = Arc::new(registration);
-        self.modules.push(Registered { registration, module, peers: Arc::default() });
-        self.watch_members(self.modules.len() - 1, now);
+        let members = Members::nobody(self.table.clone());
+        let registered = Registered { registration, module, members };
+        self.modules.push(Entry { registered, looks: Looks::new() });
+        self.watch(self.modules.len() - 1, now);
         Ok(())
     }
 
     /// Replaces the nodes. Those that stay keep their last-seen and whether they are shut out; new ones
     /// count as heard now.
-    pub fn load(&mut self, now: Moment, members: impl IntoIterator<Item = Member>) {
-        self.members = members.into_iter().filter(|m| m.node.machine != self.own).collect();
+    pub fn load(&mut self, now: Moment, table: Arc<Table>) {
+        self.table = table;
         for index in 0..self.modules.len() {
-            self.watch_members(index, now);
+            self.watch(index, now);
         }
     }
 
@@ -130,12 +113,13 @@ impl Registry {
 
     /// Finds who has been silent for too long, and does nothing about it.
     pub fn advance(&mut self, now: Moment) {
-        while let Some((index, node)) = self.timers.pop_due(now) {
-            let Some(registered) = self.modules.get(index) else { continue };
-            let Some(peer) = registered.peers.get(&node.machine) else { continue };
-            match peer.slot.look(now, registered.registration.timeout) {
-                Some(again) => self.timers.set((index, node), again),
-                None => self.late.set((index, node), now),
+        for (index, Entry { registered, looks }) in self.modules.iter_mut().enumerate() {
+            while let Some(position) = pop_due(looks, now) {
+                let Some(peer) = registered.members.at(position) else { continue };
+                match peer.slot.look(now, registered.registration.timeout) {
+                    Some(again) => looks.push(Reverse((again, position))),
+                    None => self.late.set((index, peer.node.key()), now),
+                }
             }
         }
     }
@@ -144,8 +128,8 @@ impl Registry {
     /// for the caller to deliver.
     pub fn judge(&mut self, now: Moment, by: Moment, out: &mut Vec<Notice>) {
         while let Some((index, node)) = self.late.pop_due(by) {
-            let Some(registered) = self.modules.get(index) else { continue };
-            let Some(peer) = registered.peers.get(&node.machine) else { continue };
+            let Some(Entry { registered, looks }) = self.modules.get_mut(index) else { continue };
+            let Some(peer) = registered.members.by_machine(node.machine) else { continue };
             let again = match peer.slot.watch(now, registered.registration.timeout) {
                 Watch::Again(at) => at,
                 Watch::TimedOut(until) => {
@@ -157,7 +141,7 @@ impl Registry {
                     until
                 }
             };
-            self.timers.set((index, node), again);
+            looks.push(Reverse((again, peer.position)));
         }
     }
 
@@ -170,7 +154,7 @@ impl Registry {
     /// When [`Registry::advance`] is due next.
     #[must_use]
     pub fn advance_at(&self) -> Option<Moment> {
-        self.timers.next()
+        self.modules.iter().filter_map(|entry| next(&entry.looks)).min()
     }
 
     /// Since when somebody waits for [`Registry::judge`].
@@ -183,41 +167,35 @@ impl Registry {
     /// [`Registry::load`].
     #[must_use]
     pub fn modules(&self) -> Modules {
-        Modules::new(self.own, self.modules.clone())
+        let registered = self.modules.iter().map(|entry| entry.registered.clone());
+        Modules::new(self.table.own(), registered.collect())
     }
 
-    /// Gives a module its nodes, with the slots that are there already.
-    fn watch_members(&mut self, index: usize, now: Moment) {
-        let Some(registered) = self.modules.get_mut(index) else { return };
-        let Registration { cluster, protocol, timeout, .. } = *registered.registration;
-        let mut peers = BTreeMap::new();
-        for &Member { node, protocol: theirs, address } in &self.members {
-            if Some(node.cluster) != cluster || theirs != protocol {
-                continue;
-            }
-            let address = address.to_canonical();
-            let slot = match registered.peers.get(&node.machine) {
-                Some(peer) => peer.slot.clone(),
-                None => {
-                    self.timers.set((index, node), crate::slot::first_late(now, timeout));
-                    Arc::new(Slot::new(now))
-                }
-            };
-            peers.insert(node.machine, Peer { address, slot });
+    /// Gives a module the nodes of the table.
+    fn watch(&mut self, index: usize, now: Moment) {
+        let Some(Entry { registered, looks }) = self.modules.get_mut(index) else { return };
+        let Registered { registration, members, .. } = registered;
+        let former = core::mem::take(looks);
+        let (present, again) = members.reload(former, self.table.clone(), registration, now);
+        for node in members.gone(&present) {
+            self.late.clear((index, node));
         }
-        for &machine in registered.peers.keys() {
-            if let (Some(cluster), false) = (cluster, peers.contains_key(&machine)) {
-                self.timers.clear((index, NodeKey { cluster, machine }));
-                self.late.clear((index, NodeKey { cluster, machine }));
-            }
-        }
-        registered.peers = Arc::new(peers);
+        (*members, *looks) = (present, again);
     }
+}
+
+fn next(looks: &Looks) -> Option<Moment> {
+    looks.peek().map(|&Reverse((at, _))| at)
+}
+
+fn pop_due(looks: &mut Looks, now: Moment) -> Option<usize> {
+    next(looks).filter(|&at| at <= now)?;
+    looks.pop().map(|Reverse((_, position))| position)
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let modules = self.modules.iter().map(|registered| &registered.registration);
+        let modules = self.modules.iter().map(|entry| &entry.registered.registration);
         f.debug_list().entries(modules).finish()
     }
 }

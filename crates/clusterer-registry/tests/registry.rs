@@ -3,11 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use clusterer_bin::{Dialect, Origin, Packet, PacketWriter};
-use clusterer_node::{ClusterId, MachineId, Moment, NodeKey, Protocol};
-use clusterer_registry::{
-    ClusterModule, DropReason, Malformed, Member, ModuleEvent, Notice, PacketContext,
-    RegisterError, Registration, Registry, Verdict,
+use clusterer_node::{
+    Cell, ClusterId, MachineId, Moment, NodeKey, Protocol, RawRow, ResolvedRow, Row, Table,
+    UnixTime,
 };
+use clusterer_registry::{
+    ClusterModule, DropReason, Malformed, ModuleEvent, Notice, PacketContext, RegisterError,
+    Registration, Registry, Verdict,
+};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,14 +48,34 @@ fn ip(last: i32) -> IpAddr {
     format!("127.0.0.{last}").parse().unwrap()
 }
 
-fn member(cluster_id: i32, machine_id: i32) -> Member {
-    Member { node: node(cluster_id, machine_id), protocol: Protocol::Bin, address: ip(machine_id) }
+fn member(cluster_id: i32, machine_id: i32) -> ResolvedRow {
+    member_of(cluster_id, machine_id, Protocol::Bin)
+}
+
+fn member_of(cluster_id: i32, machine_id: i32, protocol: Protocol) -> ResolvedRow {
+    let raw = RawRow {
+        id: Cell::Int(i128::from(cluster_id) * 1_000 + i128::from(machine_id)),
+        cluster_id: Cell::Int(cluster_id.into()),
+        machine_id: Cell::Int(machine_id.into()),
+        url: Cell::Text(format!("{protocol}:127.0.0.{machine_id}")),
+        ..RawRow::default()
+    };
+    let row = Row::parse(&raw, UnixTime::ZERO).unwrap().row;
+    ResolvedRow { row, ip: ip(machine_id) }
+}
+
+/// A table with these nodes, and with machine 1 in each of their clusters.
+fn table(members: impl IntoIterator<Item = ResolvedRow>) -> Arc<Table> {
+    let mut rows: Vec<ResolvedRow> = members.into_iter().collect();
+    let clusters: BTreeSet<i32> = rows.iter().map(|member| member.row.cluster.get()).collect();
+    rows.extend(clusters.into_iter().map(|id| member(id, 1)));
+    Arc::new(Table::build(machine(1), rows).0)
 }
 
 /// Machine 1, a module `m` for each of these clusters, and these nodes.
 fn registry(clusters: &[(i32, bool)], members: &[(i32, i32)]) -> Registry {
     let mut registry = Registry::new(machine(1));
-    registry.load(at(0), members.iter().map(|&(c, m)| member(c, m)));
+    registry.load(at(0), table(members.iter().map(|&(c, m)| member(c, m))));
     for &(id, auth) in clusters {
         let registration = Registration::new("m", ClusterId::new(id), T).auth_check(auth);
         registry.register(at(0), registration, Arc::new(Nobody)).unwrap();
@@ -203,7 +227,7 @@ fn packets_put_the_timeout_off() {
 fn a_reload_keeps_what_is_known_of_nodes_that_stay() {
     let mut registry = registry(&[(1, false)], &[(1, 2), (1, 3)]);
     events(&mut registry, 101);
-    registry.load(at(150), [member(1, 2), member(1, 4)]);
+    registry.load(at(150), table([member(1, 2), member(1, 4)]));
     let shut = admit_at(&registry, ip(2), &packet("m", 2, 1), 200);
     assert_eq!(shut, "disabled cluster 1 machine 2");
     assert_eq!(registry.modules().last_seen("m", node(1, 4)), Some(at(150)));
@@ -212,16 +236,39 @@ fn a_reload_keeps_what_is_known_of_nodes_that_stay() {
 }
 
 #[test]
+fn a_node_that_a_reload_moves_within_the_table_keeps_its_own_time() {
+    let mut registry = registry(&[(1, false)], &[(1, 2), (1, 3), (1, 4)]);
+    for (machine, heard) in [(2, 50), (3, 20), (4, 80)] {
+        admit_at(&registry, ip(machine), &packet("m", machine, 1), heard);
+    }
+    registry.load(at(90), table([member(1, 4), member(1, 5), member(1, 3), member(1, 2)]));
+    let due: Vec<_> = (0..=200).flat_map(|now| events(&mut registry, now)).collect();
+    assert_eq!(due, [3, 2, 4, 5].map(|machine| ModuleEvent::Timeout(node(1, machine))));
+}
+
+#[test]
+fn who_was_found_silent_before_a_reload_is_judged_after_it_if_he_is_still_there() {
+    let mut registry = registry(&[(1, false)], &[(1, 2), (1, 3)]);
+    registry.advance(at(101));
+    registry.load(at(102), table([member(1, 4), member(1, 3)]));
+    let mut notices = Vec::new();
+    registry.judge(at(103), at(101), &mut notices);
+    let told: Vec<_> = notices.iter().map(|notice| notice.event).collect();
+    assert_eq!(told, [ModuleEvent::Timeout(node(1, 3))]);
+    assert_eq!((registry.judge_at(), registry.deadline()), (None, Some(at(203))));
+}
+
+#[test]
 fn nodes_of_another_protocol_or_cluster_are_not_watched() {
     let mut registry = registry(&[(1, false)], &[(2, 2)]);
-    let udp = Member { protocol: Protocol::Udp, ..member(1, 3) };
-    registry.load(at(0), [member(2, 2), udp, member(1, 1)]);
+    let udp = member_of(1, 3, Protocol::Udp);
+    registry.load(at(0), table([member(2, 2), udp, member(1, 1)]));
     assert_eq!(registry.deadline(), None);
 
     let registration = Registration::new("n", ClusterId::new(1), T).protocol(Protocol::Udp);
     registry.register(at(0), registration, Arc::new(Nobody)).unwrap();
     assert_eq!(events(&mut registry, 101), [ModuleEvent::Timeout(node(1, 3))]);
-    registry.load(at(102), []);
+    registry.load(at(102), table([]));
     assert_eq!(registry.deadline(), None, "nobody is left to watch");
 }
 
@@ -244,7 +291,7 @@ fn what_a_node_sent_is_counted_where_it_is_admitted_and_nowhere_else() {
 
     events(&mut registry, 101);
     assert_eq!(admit_at(&registry, ip(2), &m, 300), "disabled cluster 1 machine 2");
-    registry.load(at(300), [member(1, 2), member(1, 5)]);
+    registry.load(at(300), table([member(1, 2), member(1, 5)]));
     assert_eq!(registry.modules().received(node(1, 2)).packets, 3, "a reload keeps it");
     assert_eq!(registry.modules().received(node(1, 5)).packets, 0);
 }

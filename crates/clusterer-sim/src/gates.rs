@@ -42,7 +42,7 @@ impl Gates {
             node.row.cluster == self.cluster && node.row.url.protocol() == Protocol::Bin
         };
         for node in table.peers().filter(mine) {
-            let (machine, address) = (node.row.machine, node.address.ip());
+            let (machine, address) = (node.row.machine, node.ip);
             let new = Gate { address, heard_at: now, shut_until: 0 };
             let gate = before.remove(&machine).map_or(new, |gate| Gate { address, ..gate });
             self.members.insert(machine, gate);

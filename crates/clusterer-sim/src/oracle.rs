@@ -103,7 +103,7 @@ impl Oracle {
     /// A view was published: it must show what was said, and nothing else.
     pub(crate) fn published(&mut self, env: &mut Env, own: usize, view: &View) {
         let mut count = 0;
-        for shown in view.clusters().flat_map(|cluster| &cluster.nodes) {
+        for shown in view.nodes() {
             count += 1;
             let key = shown.node.key();
             let fresh = || Known::new(env.now, shown.node.row.id, shown.availability);
@@ -236,7 +236,7 @@ const fn is_failure(cause: Cause) -> bool {
 }
 
 fn duration(row: &Row) -> u64 {
-    u64::try_from(row.duration.as_millis()).unwrap_or(u64::MAX)
+    u64::from(row.duration) * 1_000
 }
 
 const fn word(availability: Availability) -> &'static str {

@@ -313,7 +313,7 @@ impl Process {
             return env.coverage.note("store failed".to_owned());
         };
         env.coverage.note("store loaded".to_owned());
-        let rows = table.peers().map(|node| (node.row.machine, node.address.ip()));
+        let rows = table.peers().map(|node| (node.row.machine, node.ip));
         let rows: BTreeMap<_, _> = rows.collect();
         for peer in 0..self.scenario.hosts.len() {
             // Whoever is not in the table gets no pong.

@@ -84,9 +84,8 @@ impl Store {
         let rows = self.rows()?;
         let rows = rows.iter().filter_map(|raw| {
             let row = Row::parse(raw, now).ok()?.row;
-            let Host::Address(ip) = *row.url.host() else { return None };
-            let address = (ip, row.url.port()).into();
-            Some(ResolvedRow { row, address })
+            let Host::Address(ip) = row.url.host() else { return None };
+            Some(ResolvedRow { row, ip })
         });
         Ok(Table::build(own, rows.collect()).0)
     }

@@ -3,14 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
 use clusterer_core::{Action, Input, Transition};
-use clusterer_node::{
-    Change, Cluster, LinkEvent, LinkId, MachineId, Node, ResolvedRow, Row, State, Table,
-};
+use clusterer_node::{Change, LinkEvent, LinkId, MachineId, Node, ResolvedRow, Row, State, Table};
 use clusterer_registry::DropReason;
 use clusterer_sim::{Scenario, Tamper, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::time::Duration;
 
 /// How many seeds a broken node may get away with.
 const SEEDS: u64 = 150;
@@ -61,20 +58,18 @@ struct Rows(fn(&mut Row));
 impl Tamper for Rows {
     fn input(&mut self, input: Input) -> Option<Input> {
         let Input::Loaded(table) = input else { return Some(input) };
-        let nodes = table.clusters().iter().flat_map(|Cluster { own, peers, .. }| {
-            let own = std::iter::once(own);
-            own.chain(peers)
+        let nodes = table.clusters().iter().flat_map(|cluster| {
+            let own = std::iter::once(cluster.own());
+            own.chain(cluster.peers())
         });
-        let rows = nodes.map(|Node { row, address }| {
-            let (mut row, address) = (row.clone(), *address);
+        let rows = nodes.map(|Node { row, ip }| {
+            let (mut row, ip) = (row.clone(), *ip);
             (self.0)(&mut row);
-            ResolvedRow { row, address }
+            ResolvedRow { row, ip }
         });
         Some(Input::Loaded(Table::build(table.own(), rows.collect()).0))
     }
 }
-
-const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_node_that_sends_no_pings() {
@@ -101,13 +96,13 @@ fn a_node_that_stops_dialling() {
 
 #[test]
 fn a_node_that_enables_a_second_early() {
-    let early = |row: &mut Row| row.duration = row.duration.saturating_sub(SECOND);
+    let early = |row: &mut Row| row.duration = row.duration.saturating_sub(1);
     check(|| Rows(early), "is enabled too early");
 }
 
 #[test]
 fn a_node_that_enables_a_second_late() {
-    let late = |row: &mut Row| row.duration += SECOND;
+    let late = |row: &mut Row| row.duration += 1;
     check(|| Rows(late), "stays disabled");
 }
 

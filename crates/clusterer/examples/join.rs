@@ -47,7 +47,7 @@ pub(crate) async fn watch(view: &View, mut events: Subscription, mut tell: impl 
 }
 
 fn tell_all(view: &View, tell: &mut impl FnMut(String)) {
-    for node in view.clusters().flat_map(|cluster| &cluster.nodes) {
+    for node in view.nodes() {
         tell(format!("{}: {}, state {}", node.node.key(), node.node.row.url, node.state()));
     }
 }

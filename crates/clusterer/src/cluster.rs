@@ -79,6 +79,7 @@ impl Cluster {
 
     /// The nodes of a cluster that are up and have this protocol: a copy, so the manual's `free_nodes`
     /// is `drop`. Empty for a cluster this machine does not belong to; this machine itself is never in it.
+    /// [`View::up`] shows them without copying.
     ///
     /// ```
     /// # use clusterer::{Cluster, ClusterId, MachineId, MemoryStore, NodeKey, Protocol, State};
@@ -91,14 +92,14 @@ impl Cluster {
     /// # let node = Cluster::builder(own, Arc::new(MemoryStore::of(cluster, urls))).start().await?;
     /// # node.set_state(NodeKey { cluster, machine: peer }, State::Up, Protocol::Bin).await?;
     /// for peer in node.get_nodes(cluster, Protocol::Bin) {
-    ///     println!("machine {} listens on {}", peer.row.machine, peer.address);
+    ///     println!("machine {} listens on {}", peer.row.machine, peer.address());
     /// }
     /// # node.shutdown().await;
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
-    pub fn get_nodes(&self, cluster: ClusterId, protocol: Protocol) -> Vec<Arc<Node>> {
+    pub fn get_nodes(&self, cluster: ClusterId, protocol: Protocol) -> Vec<Node> {
         self.view().up(cluster, protocol).map(|view| view.node.clone()).collect()
     }
 
@@ -302,7 +303,7 @@ impl Cluster {
     /// #     (ClusterId::new(1).unwrap(), MachineId::new(1).unwrap(), MachineId::new(2).unwrap());
     /// # let urls = [(own, "bin:127.0.0.1:5566"), (peer, "bin:127.0.0.2:5566")];
     /// # let node = Cluster::builder(own, Arc::new(MemoryStore::of(cluster, urls))).start().await?;
-    /// for peer in node.view().clusters().flat_map(|cluster| &cluster.nodes) {
+    /// for peer in node.view().nodes() {
     ///     println!("{}: state {}, link {:?}", peer.node.key(), peer.state(), peer.link_state);
     /// }
     /// # node.shutdown().await;

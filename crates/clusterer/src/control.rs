@@ -266,9 +266,9 @@ impl Control {
         let heard = |own: &Node| {
             listeners.iter().any(|listener| {
                 let any = listener.ip().is_unspecified()
-                    && listener.is_ipv4() == own.address.is_ipv4()
-                    && listener.port() == own.address.port();
-                any || *listener == own.address
+                    && listener.is_ipv4() == own.ip.is_ipv4()
+                    && listener.port() == own.row.url.port();
+                any || *listener == own.address()
             })
         };
         // A node without listeners means to be heard of nobody.

@@ -40,9 +40,8 @@ impl Departure {
     }
 
     fn close_links(&self, last: &View) {
-        let nodes = last.clusters().flat_map(|cluster| &cluster.nodes);
         // Rows share links.
-        let links: BTreeSet<_> = nodes.filter_map(|node| node.link).collect();
+        let links: BTreeSet<_> = last.nodes().filter_map(|node| node.link).collect();
         for link in links {
             self.transport.command(Command::Close(link));
         }

@@ -1,8 +1,10 @@
 //! What a subscription tells: everything that changes a [`View`](crate::View), and why.
 
 use crate::{ReloadError, ReloadReport};
-use clusterer_core::{NodeView, Transition};
-use clusterer_node::{LinkId, LinkState, Moment, Node, NodeKey, Reachability, State};
+use clusterer_core::Transition;
+use clusterer_node::{
+    Availability, LinkId, LinkState, Moment, Node, NodeKey, Reachability, State, UnixTime,
+};
 use clusterer_registry::Registration;
 use std::fmt;
 use std::sync::Arc;
@@ -63,8 +65,19 @@ pub enum EventKind {
         /// Which node.
         node: NodeKey,
     },
-    /// A load brought a new node, which begins like this.
-    NodeAdded(NodeView),
+    /// A load brought a new node.
+    NodeAdded {
+        /// Its row and address.
+        node: Arc<Node>,
+        /// What it begins with.
+        availability: Availability,
+        /// The link to it; `None` for a node that is never dialled.
+        link: Option<LinkId>,
+        /// What that link's connection is doing.
+        link_state: LinkState,
+        /// When it was loaded, by the wall clock.
+        since: UnixTime,
+    },
     /// The node is in the table no more.
     NodeRemoved(Arc<Node>),
     /// A load brought another URL, description, key, or other limits for a node.
@@ -105,9 +118,9 @@ impl fmt::Display for EventKind {
                 let module = Module(registration);
                 write!(f, "{node}: silent for {silent:?}, shut out of {module} for {shut_out:?}")
             }
-            Self::NodeAdded(view) => {
-                let Node { row, .. } = &*view.node;
-                write!(f, "{}: added, {}, state {}", view.node.key(), row.url, view.state())
+            Self::NodeAdded { node, availability, .. } => {
+                let (url, state) = (&node.row.url, availability.state());
+                write!(f, "{}: added, {url}, state {state}", node.key())
             }
             Self::NodeRemoved(node) => write!(f, "{}: removed, was {}", node.key(), node.row.url),
             Self::NodeReplaced { from, to } => replaced(f, from, to),
@@ -132,7 +145,7 @@ fn replaced(f: &mut fmt::Formatter<'_>, from: &Node, to: &Node) -> fmt::Result {
         write!(f, ", failed_attempts {} (was {})", to.failed_attempts, from.failed_attempts)?;
     }
     if from.duration != to.duration {
-        write!(f, ", duration {:?} (was {:?})", to.duration, from.duration)?;
+        write!(f, ", duration {}s (was {}s)", to.duration, from.duration)?;
     }
     Ok(())
 }

@@ -3,8 +3,7 @@
 use crate::event::{Event, EventKind};
 use arc_swap::ArcSwap;
 use clusterer_core::{NodeView, View};
-use clusterer_node::{Moment, Node, NodeKey, Row};
-use std::collections::BTreeMap;
+use clusterer_node::{Moment, Node, Row};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast::{self, Receiver, Sender};
 
@@ -42,10 +41,6 @@ impl News {
             EventKind::Reloaded(_) | EventKind::ReloadFailed(_) => self.reload = Some(kind),
             kind => self.happened.push(kind),
         }
-    }
-
-    fn is_table_new(&self) -> bool {
-        matches!(self.reload, Some(EventKind::Reloaded(_)))
     }
 }
 
@@ -125,14 +120,12 @@ impl Feed {
 /// The events of a turn, in an order in which each makes sense after those before it: new nodes, what
 /// happened, then what became of rows and links.
 fn in_order(changed: Option<(Arc<View>, Arc<View>)>, news: News) -> Vec<EventKind> {
-    let is_table_new = news.is_table_new();
     let News { happened, reload } = news;
     let mut found = Found::default();
     if let Some((former, present)) = &changed {
-        if is_table_new {
-            found.compare_tables(former, present);
-        } else {
-            nodes(former).zip(nodes(present)).for_each(|(from, to)| found.compare_links(from, to));
+        match present.changes_since(former) {
+            Some(changes) => changes.for_each(|(from, to)| found.compare_links(from, to)),
+            None => found.compare_tables(former, present),
         }
     }
     let Found { mut added, changed } = found;
@@ -151,24 +144,28 @@ struct Found {
 
 impl Found {
     fn compare_tables(&mut self, former: &View, present: &View) {
-        let mut gone: BTreeMap<NodeKey, &NodeView> =
-            nodes(former).map(|view| (view.node.key(), view)).collect();
-        for view in nodes(present) {
-            let Some(from) = gone.remove(&view.node.key()) else {
-                self.added.push(EventKind::NodeAdded(view.clone()));
+        for view in present.nodes() {
+            let NodeView { node, availability, link, link_state, since, .. } = view;
+            let Some(from) = former.node(node.key()) else {
+                let node = Arc::new(node.clone());
+                let added = EventKind::NodeAdded { node, availability, link, link_state, since };
+                self.added.push(added);
                 continue;
             };
-            if is_another(&from.node, &view.node) {
-                let (from, to) = (from.node.clone(), view.node.clone());
+            if is_another(from.node, node) {
+                let (from, to) = (Arc::new(from.node.clone()), Arc::new(node.clone()));
                 self.changed.push(EventKind::NodeReplaced { from, to });
             }
             self.compare_links(from, view);
         }
-        let removed = gone.into_values().map(|view| EventKind::NodeRemoved(view.node.clone()));
+        let gone = |view: &NodeView<'_>| present.node(view.node.key()).is_none();
+        let mut gone: Vec<&Node> = former.nodes().filter(gone).map(|view| view.node).collect();
+        gone.sort_unstable_by_key(|node| node.key());
+        let removed = gone.into_iter().map(|node| EventKind::NodeRemoved(Arc::new(node.clone())));
         self.changed.extend(removed);
     }
 
-    fn compare_links(&mut self, from: &NodeView, to: &NodeView) {
+    fn compare_links(&mut self, from: NodeView<'_>, to: NodeView<'_>) {
         if (from.link, from.link_state) != (to.link, to.link_state) {
             self.changed.push(EventKind::LinkChanged {
                 node: to.node.key(),
@@ -180,16 +177,12 @@ impl Found {
     }
 }
 
-fn nodes(view: &View) -> impl Iterator<Item = &NodeView> {
-    view.clusters().flat_map(|cluster| &cluster.nodes)
-}
-
 /// Whether a row says something else. What was stored of the node's state is no matter: its
 /// availability is.
 fn is_another(from: &Node, to: &Node) -> bool {
-    let Node { row, address } = to;
+    let Node { row, ip } = to;
     let Row { state, last_attempt, no_tries, .. } = from.row;
-    from.address != *address || from.row != Row { state, last_attempt, no_tries, ..row.clone() }
+    from.ip != *ip || from.row != Row { state, last_attempt, no_tries, ..row.clone() }
 }
 
 #[cfg(test)]

@@ -103,7 +103,8 @@ pub use weak::WeakCluster;
 
 pub use clusterer_bin::{Dialect, FieldError, Packet, PacketWriter, Reader};
 pub use clusterer_core::{
-    Cause, ClusterView, Failure, NodeView, RoundTrip, StatusError, Traffic, Transition, View,
+    Cause, ClusterView, Failure, NodeView, Nodes, NodesIter, RoundTrip, StatusError, Traffic,
+    Transition, View,
 };
 pub use clusterer_net::{BindError, Ingress, ListenerConfig, SendError, Transport};
 pub use clusterer_node::{

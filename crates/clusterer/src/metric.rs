@@ -8,7 +8,6 @@ use metrics::{
     Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
 };
-use std::collections::BTreeMap;
 
 const DB_UP: &str = "clusterer_db_up";
 const DROPPED: &str = "clusterer_packets_dropped_total";
@@ -90,23 +89,36 @@ pub(crate) fn load_failed() {
     counter!(RELOADS, "outcome" => "failed").increment(1);
 }
 
-/// The states last shown, so that only what changed is touched.
+/// The view whose states are shown, so that only what has changed since is touched.
 #[derive(Debug, Default)]
 pub(crate) struct NodeStates {
-    shown: BTreeMap<NodeKey, State>,
+    shown: Option<View>,
 }
 
 impl NodeStates {
     pub(crate) fn show(&mut self, view: &View) {
-        let mut gone = std::mem::take(&mut self.shown);
-        for node in view.clusters().flat_map(|cluster| &cluster.nodes) {
-            let key = node.node.key();
-            if gone.remove(&key) != Some(node.state()) {
-                set(key, Some(node.state()));
-            }
-            self.shown.insert(key, node.state());
+        match &self.shown {
+            Some(shown) => show_changes(shown, view),
+            None => view.nodes().for_each(|node| set(node.node.key(), Some(node.state()))),
         }
-        for &key in gone.keys() {
+        self.shown = Some(view.clone());
+    }
+}
+
+fn show_changes(former: &View, present: &View) {
+    if let Some(changes) = present.changes_since(former) {
+        let changes = changes.filter(|(from, to)| from.state() != to.state());
+        return changes.for_each(|(_, to)| set(to.node.key(), Some(to.state())));
+    }
+    for node in present.nodes() {
+        let (key, state) = (node.node.key(), Some(node.state()));
+        if former.node(key).map(|node| node.state()) != state {
+            set(key, state);
+        }
+    }
+    for node in former.nodes() {
+        let key = node.node.key();
+        if present.node(key).is_none() {
             set(key, None);
         }
     }

@@ -110,7 +110,7 @@ impl Status {
 
 fn list_reply(cluster: &Cluster) -> MiReply {
     let view = cluster.view();
-    let mut clusters: Vec<&ClusterView> = view.clusters().collect();
+    let mut clusters: Vec<ClusterView<'_>> = view.clusters().collect();
     clusters.sort_by_key(|cluster| cluster.id);
     let data = MiData::List(clusters.into_iter().map(cluster_data).collect());
     MiReply::ok()
@@ -119,8 +119,8 @@ fn list_reply(cluster: &Cluster) -> MiReply {
 }
 
 /// As 4.0 has it, in order of ids, with what only 2.2 has at the end of a node.
-fn cluster_data(cluster: &ClusterView) -> MiData {
-    let mut nodes: Vec<&NodeView> = cluster.nodes.iter().collect();
+fn cluster_data(cluster: ClusterView<'_>) -> MiData {
+    let mut nodes: Vec<NodeView<'_>> = cluster.nodes.iter().collect();
     nodes.sort_by_key(|node| (node.node.row.machine, node.node.row.id));
     MiData::object([
         ("cluster_id", MiData::from(cluster.id.get())),
@@ -128,7 +128,7 @@ fn cluster_data(cluster: &ClusterView) -> MiData {
     ])
 }
 
-fn node_data(view: &NodeView) -> MiData {
+fn node_data(view: NodeView<'_>) -> MiData {
     let row = &view.node.row;
     let Availability { admin, reachability, last_attempt, no_tries, .. } = view.availability;
     let machine = row.machine.get();
@@ -140,12 +140,12 @@ fn node_data(view: &NodeView) -> MiData {
         ("link_state", link_state(reachability).into()),
         ("state", if admin == AdminState::Enabled { "enabled" } else { "disabled" }.into()),
         ("next_hop", if is_up { machine.to_string() } else { "none".to_owned() }.into()),
-        ("description", row.description.as_str().into()),
+        ("description", (&*row.description).into()),
         ("status", u32::from(view.state().number()).into()),
         ("last_failed_attempt", last_attempt.as_secs().into()),
         ("max_failed_attempts", row.failed_attempts.into()),
         ("no_tries", no_tries.into()),
-        ("seconds_until_enabling", row.duration.as_secs().into()),
+        ("seconds_until_enabling", row.duration.into()),
     ])
 }
 
@@ -159,9 +159,9 @@ const fn link_state(reachability: Reachability) -> &'static str {
 }
 
 /// As 2.2 keeps its lists: nodes grouped by protocol, everything in reverse order of the database.
-fn list_cluster(cluster: &ClusterView) -> MiNode {
-    let mut groups: Vec<(Protocol, Vec<&NodeView>)> = Vec::new();
-    for node in &cluster.nodes {
+fn list_cluster(cluster: ClusterView<'_>) -> MiNode {
+    let mut groups: Vec<(Protocol, Vec<NodeView<'_>>)> = Vec::new();
+    for node in cluster.nodes {
         let protocol = node.node.row.url.protocol();
         match groups.iter_mut().find(|(known, _)| *known == protocol) {
             Some((_, group)) => group.push(node),
@@ -172,7 +172,7 @@ fn list_cluster(cluster: &ClusterView) -> MiNode {
     nodes.map(list_node).fold(MiNode::new("Cluster", cluster.id.get()), MiNode::with_child)
 }
 
-fn list_node(view: &NodeView) -> MiNode {
+fn list_node(view: NodeView<'_>) -> MiNode {
     let row = &view.node.row;
     MiNode::new("Server", row.machine.get())
         .with_attribute("DB_ID", row.id.get())
@@ -181,8 +181,8 @@ fn list_node(view: &NodeView) -> MiNode {
         .with_attribute("Last_failed_attempt", view.availability.last_attempt.as_secs())
         .with_attribute("Max_failed_attempts", row.failed_attempts)
         .with_attribute("no_tries", view.availability.no_tries)
-        .with_attribute("Seconds_until_enabling", row.duration.as_secs())
-        .with_attribute("Description", row.description.as_str())
+        .with_attribute("Seconds_until_enabling", row.duration)
+        .with_attribute("Description", &*row.description)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl Loaded {
     pub(crate) fn split(self) -> (Table, Digest) {
         let Self { table, skipped, warnings, imprint, difference } = self;
         let own_rows: Vec<Node> =
-            table.clusters().iter().map(|cluster| cluster.own.clone()).collect();
+            table.clusters().iter().map(|cluster| cluster.own().clone()).collect();
         let (clusters, nodes) = (own_rows.len(), table.peers().count());
         let report = ReloadReport { clusters, nodes, skipped };
         (table, Digest { own_rows, report, warnings, imprint, difference })
@@ -93,10 +93,7 @@ impl Readable {
         let mut resolved = Vec::with_capacity(rows.len());
         for row in rows {
             match address(row.url.host(), &names) {
-                Ok(ip) => {
-                    let address = (ip, row.url.port()).into();
-                    resolved.push(ResolvedRow { row, address });
-                }
+                Ok(ip) => resolved.push(ResolvedRow { row, ip }),
                 Err(why) => {
                     let id = Some(row.id.get().into());
                     skipped.push(SkippedRow { id, why: Skip::Unresolvable(why) });
@@ -116,10 +113,10 @@ async fn look_up_all<F>(rows: &[Row], look_up: impl Fn(String) -> F) -> Names
 where
     F: Future<Output = Result<IpAddr, String>> + Send + 'static,
 {
-    let wanted: BTreeSet<&String> = rows.iter().filter_map(|row| name(row.url.host())).collect();
+    let wanted: BTreeSet<&str> = rows.iter().filter_map(|row| name(row.url.host())).collect();
     let mut asked = JoinSet::new();
     for name in wanted {
-        let (name, answer) = (name.clone(), timeout(PATIENCE, look_up(name.clone())));
+        let (name, answer) = (name.to_owned(), timeout(PATIENCE, look_up(name.to_owned())));
         asked.spawn(async move {
             let late = || Err(format!("host name {name:?} was not resolved within {PATIENCE:?}"));
             let answer = answer.await.unwrap_or_else(|_| late());
@@ -129,16 +126,16 @@ where
     asked.join_all().await.into_iter().collect()
 }
 
-fn name(host: &Host) -> Option<&String> {
+fn name(host: Host<'_>) -> Option<&str> {
     match host {
         Host::Name(name) => Some(name),
         _ => None,
     }
 }
 
-fn address(host: &Host, names: &Names) -> Result<IpAddr, String> {
+fn address(host: Host<'_>, names: &Names) -> Result<IpAddr, String> {
     match host {
-        Host::Address(address) => Ok(*address),
+        Host::Address(address) => Ok(address),
         Host::Name(name) => {
             names.get(name).cloned().unwrap_or_else(|| Err(format!("{name:?} was not asked for")))
         }

@@ -45,7 +45,7 @@ impl Cluster {
     ) -> Result<SendReport, SendToError> {
         let Shared { own, view, transport, .. } = &self.inner.shared;
         let view = view.load();
-        let nodes = &view.cluster(cluster).ok_or(SendToError::UnknownCluster(cluster))?.nodes;
+        let nodes = view.cluster(cluster).ok_or(SendToError::UnknownCluster(cluster))?.nodes;
         let origin = Origin { sender: own.get(), cluster: cluster.get() };
         let mut writer = PacketWriter::new(Dialect::V22, module, command, origin);
         write(&mut writer);

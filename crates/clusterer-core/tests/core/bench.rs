@@ -7,7 +7,7 @@ use clusterer_node::{
     RawRow, ResolvedRow, Row, Table, UnixTime,
 };
 use clusterer_registry::{ClusterModule, Malformed, ModuleEvent, PacketContext};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 pub(crate) fn machine(id: i32) -> MachineId {
@@ -36,9 +36,8 @@ pub(crate) fn row(machine: i32, url: &str, state: i32) -> RawRow {
 pub(crate) fn table(rows: &[RawRow]) -> Table {
     let resolve = |raw: &RawRow| {
         let row = Row::parse(raw, UnixTime::from_secs(1_000)).unwrap().row;
-        let host: IpAddr = row.url.host().to_string().trim_matches(['[', ']']).parse().unwrap();
-        let address = SocketAddr::new(host, row.url.port());
-        ResolvedRow { row, address }
+        let ip = row.url.host().to_string().trim_matches(['[', ']']).parse().unwrap();
+        ResolvedRow { row, ip }
     };
     Table::build(machine(1), rows.iter().map(resolve).collect()).0
 }

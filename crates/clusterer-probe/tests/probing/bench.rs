@@ -23,7 +23,7 @@ pub(crate) fn node(cluster: i32, machine: i32) -> NodeKey {
 pub(crate) fn target(cluster: i32, machine: i32, max_failures: u32) -> Target {
     Target {
         node: node(cluster, machine),
-        address: Some(format!("127.0.0.{machine}:5566").parse().unwrap()),
+        address: Some(([127, 0, 0, u8::try_from(machine).unwrap()], 5566).into()),
         bind: None,
         max_failures,
         duration: Duration::from_secs(8),

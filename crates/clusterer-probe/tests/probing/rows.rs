@@ -58,7 +58,7 @@ fn a_node_that_a_reload_puts_up_is_dialled_at_once_and_one_that_stays_probing_in
 #[test]
 fn a_moved_peer_gets_a_link_of_its_own() {
     let mut bench = Bench::answering(3);
-    let moved = Target { address: Some("127.0.0.9:5566".parse().unwrap()), ..target(1, 2, 3) };
+    let moved = Target { address: Some(([127, 0, 0, 9], 5566).into()), ..target(1, 2, 3) };
     let old = bench.prober.last_attempt(bench.link()).unwrap();
     bench.load(vec![(moved, up())]);
     bench.check("close, open 2, dial");
@@ -250,7 +250,7 @@ fn an_unknown_node_is_an_error() {
 #[test]
 fn a_node_that_is_named_twice_leaves_no_link_behind() {
     let mut bench = Bench::empty();
-    let again = Target { address: Some("127.0.0.9:5566".parse().unwrap()), ..target(1, 2, 3) };
+    let again = Target { address: Some(([127, 0, 0, 9], 5566).into()), ..target(1, 2, 3) };
     bench.load(vec![(target(1, 2, 3), up()), (again, up())]);
     bench.check("open 2, dial");
     bench.load(vec![]);

@@ -152,9 +152,8 @@ fn up(row: Row) -> Row {
 
 fn table(rows: Vec<Row>) -> Table {
     let resolve = |row: Row| {
-        let Host::Address(ip) = *row.url.host() else { unreachable!("all are addresses") };
-        let address = (ip, row.url.port()).into();
-        ResolvedRow { row, address }
+        let Host::Address(ip) = row.url.host() else { unreachable!("all are addresses") };
+        ResolvedRow { row, ip }
     };
     Table::build(MachineId::new(1).unwrap(), rows.into_iter().map(resolve).collect()).0
 }

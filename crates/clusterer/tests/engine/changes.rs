@@ -84,7 +84,7 @@ async fn what_an_administrator_changes_is_there_soon() {
     eventually("it is in use", || state(&engine, 2) != State::Down).await;
     change(|row| row.description = Cell::Text("new".into()));
     let described =
-        || engine.view().node(node(2)).is_some_and(|it| it.node.row.description == "new");
+        || engine.view().node(node(2)).is_some_and(|it| &*it.node.row.description == "new");
     eventually("it is described", described).await;
     change(|row| row.machine_id = Cell::Int(7));
     eventually("it is another", || engine.view().node(node(7)).is_some()).await;
@@ -105,7 +105,7 @@ async fn a_storm_of_changes_is_a_bounded_number_of_loads() {
         store.by_somebody_else(|rows| second(rows).duration = Cell::Int(storm));
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let last = Duration::from_secs(storm.try_into().unwrap());
+    let last = u32::try_from(storm).unwrap();
     eventually("the last change is there", || {
         engine.view().node(node(2)).is_some_and(|it| it.node.row.duration == last)
     })
@@ -158,8 +158,7 @@ async fn a_decision_made_while_the_table_is_looked_at_is_not_undone() {
     looked(&store, loads).await;
     engine.set_state(node(2), State::Down, Protocol::Bin).await.expect("it is a node");
     store.loading(Mood::Well);
-    let is_new =
-        || engine.view().node(node(2)).is_some_and(|it| it.node.row.duration.as_secs() == 7);
+    let is_new = || engine.view().node(node(2)).is_some_and(|it| it.node.row.duration == 7);
     eventually("the row is taken in", is_new).await;
     assert_eq!(state(&engine, 2), State::Down);
     engine.shutdown().await;

@@ -10,7 +10,6 @@ use clusterer::{
 use clusterer_node::{LinkEvent, LinkFailure};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 const STEPS: u64 = 400;
 const PEERS: std::ops::RangeInclusive<i32> = 2..=6;
@@ -18,31 +17,33 @@ const PEERS: std::ops::RangeInclusive<i32> = 2..=6;
 /// A node, as far as events tell of it.
 #[derive(Clone, Debug, PartialEq)]
 struct Known {
-    row: (DbId, String, u32, Duration, String),
+    row: Said,
     availability: Availability,
     link: (Option<LinkId>, LinkState),
 }
+
+/// What a row says: its key, where it listens, its limits, its description.
+type Said = (DbId, String, u32, u32, Box<str>);
 
 #[derive(Debug, PartialEq)]
 struct Model(BTreeMap<NodeKey, Known>);
 
 impl Known {
-    fn of(view: &NodeView) -> Self {
+    fn of(view: NodeView<'_>) -> Self {
         let link = (view.link, view.link_state);
-        Self { row: said(&view.node), availability: view.availability, link }
+        Self { row: said(view.node), availability: view.availability, link }
     }
 }
 
-fn said(node: &Node) -> (DbId, String, u32, Duration, String) {
+fn said(node: &Node) -> Said {
     let row = &node.row;
-    let url = format!("{} {}", row.url, node.address);
+    let url = format!("{} {}", row.url, node.address());
     (row.id, url, row.failed_attempts, row.duration, row.description.clone())
 }
 
 impl Model {
     fn of(view: &View) -> Self {
-        let nodes = view.clusters().flat_map(|cluster| &cluster.nodes);
-        Self(nodes.map(|view| (view.node.key(), Known::of(view))).collect())
+        Self(view.nodes().map(|view| (view.node.key(), Known::of(view))).collect())
     }
 
     /// Each event must fit what came before it.
@@ -53,8 +54,9 @@ impl Model {
                 assert_eq!(known.link.1, *from, "{event}");
                 known.link = (*link, *to);
             }
-            EventKind::NodeAdded(view) => {
-                let before = self.0.insert(view.node.key(), Known::of(view));
+            &EventKind::NodeAdded { ref node, availability, link, link_state, .. } => {
+                let added = Known { row: said(node), availability, link: (link, link_state) };
+                let before = self.0.insert(node.key(), added);
                 assert_eq!(before, None, "{event}");
             }
             EventKind::NodeRemoved(node) => {

@@ -42,11 +42,8 @@ pub(crate) async fn pair() -> [Cluster; 2] {
         node.reload().await.expect("a list cannot fail");
         eventually("they are up", || {
             let view = node.view();
-            let nodes = view.cluster(cluster()).map(|cluster| &cluster.nodes);
-            let other = |it: &&clusterer::NodeView| it.node.row.machine == machine(other);
-            nodes
-                .and_then(|nodes| nodes.iter().find(other))
-                .is_some_and(|it| it.state() == State::Up)
+            let other = view.cluster(cluster()).and_then(|cluster| cluster.node(machine(other)));
+            other.is_some_and(|it| it.state() == State::Up)
         })
         .await;
     }

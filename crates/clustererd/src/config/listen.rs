@@ -34,7 +34,7 @@ fn url_error(error: &UrlError) -> String {
 pub(crate) fn parse(text: &str) -> Result<SocketAddr, ListenError> {
     let url: NodeUrl = text.parse().map_err(ListenError::Url)?;
     match (url.protocol(), url.host()) {
-        (Protocol::Bin, Host::Address(address)) => Ok(SocketAddr::new(*address, url.port())),
+        (Protocol::Bin, Host::Address(address)) => Ok(SocketAddr::new(address, url.port())),
         (Protocol::Bin, _) => Err(ListenError::Name),
         (Protocol::Udp, _) if !names_udp(text) => Err(ListenError::NoProtocol),
         (other, _) => Err(ListenError::Protocol(other)),

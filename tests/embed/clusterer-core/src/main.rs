@@ -23,6 +23,5 @@ fn node(number: u8) -> Result<ResolvedRow, RowError> {
         ..RawRow::default()
     };
     let row = Row::parse(&raw, UnixTime::ZERO)?.row;
-    let address = ([127, 0, 0, number], row.url.port()).into();
-    Ok(ResolvedRow { row, address })
+    Ok(ResolvedRow { row, ip: [127, 0, 0, number].into() })
 }

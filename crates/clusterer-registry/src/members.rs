@@ -1,0 +1,101 @@
+//! The nodes that a module watches.
+
+use crate::Registration;
+use crate::slot::{Slot, first_late};
+use alloc::collections::BinaryHeap;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use clusterer_node::{Cluster, MachineId, Moment, Node, NodeKey, Table};
+use core::cmp::Reverse;
+
+/// The nodes of a module's cluster that have its protocol. Immutable but for the slots' atomics.
+#[derive(Clone, Debug)]
+pub(crate) struct Members {
+    table: Arc<Table>,
+    /// Where the cluster stands in the table; `None` if this machine does not belong to it.
+    cluster: Option<usize>,
+    /// Of the cluster's peers, in their order; `None` for one of another protocol. They stay the same over
+    /// a reload: whoever still has the former table stamps them, too.
+    slots: Arc<[Option<Arc<Slot>>]>,
+}
+
+/// When each of the nodes is to be looked at, by its position. The earliest is first.
+pub(crate) type Looks = BinaryHeap<Reverse<(Moment, usize)>>;
+
+/// A node that a module watches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer<'m> {
+    pub(crate) position: usize,
+    pub(crate) node: &'m Node,
+    pub(crate) slot: &'m Arc<Slot>,
+}
+
+impl Members {
+    /// Nobody.
+    pub(crate) fn nobody(table: Arc<Table>) -> Self {
+        Self { table, cluster: None, slots: Arc::default() }
+    }
+
+    pub(crate) fn by_machine(&self, machine: MachineId) -> Option<Peer<'_>> {
+        self.at(self.cluster()?.position(machine)?)
+    }
+
+    pub(crate) fn at(&self, position: usize) -> Option<Peer<'_>> {
+        let node = self.cluster()?.peers().get(position)?;
+        Some(Peer { position, node, slot: self.slots.get(position)?.as_ref()? })
+    }
+
+    /// All of them, in the order of the table.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Peer<'_>> {
+        (0..self.slots.len()).filter_map(|position| self.at(position))
+    }
+
+    /// Those that are not watched any more, after a reload.
+    pub(crate) fn gone(&self, now: &Self) -> impl Iterator<Item = NodeKey> {
+        let keys = self.iter().map(|peer| peer.node.key());
+        keys.filter(|key| now.by_machine(key.machine).is_none())
+    }
+
+    /// Those of another table. Who was watched before keeps its slot and its time; who is new counts as
+    /// heard now.
+    pub(crate) fn reload(
+        &self,
+        looks: Looks,
+        table: Arc<Table>,
+        registration: &Registration,
+        now: Moment,
+    ) -> (Self, Looks) {
+        let Registration { cluster, protocol, timeout, .. } = *registration;
+        let mut due = vec![None; self.slots.len()];
+        for Reverse((at, position)) in looks {
+            if let Some(due) = due.get_mut(position) {
+                *due = Some(at);
+            }
+        }
+        let cluster = cluster.and_then(|id| table.position(id));
+        let peers = cluster.and_then(|at| table.clusters().get(at)).map(Cluster::peers);
+        let peers = peers.unwrap_or_default();
+        let mut looks = Vec::with_capacity(peers.len());
+        let mut watch = |position, node: &Node| {
+            if node.row.url.protocol() != protocol {
+                return None;
+            }
+            let Some(known) = self.by_machine(node.row.machine) else {
+                looks.push(Reverse((first_late(now, timeout), position)));
+                return Some(Arc::new(Slot::new(now)));
+            };
+            // Who was found silent has none until it is judged.
+            let at = due.get(known.position).copied().flatten();
+            looks.extend(at.map(|at| Reverse((at, position))));
+            Some(known.slot.clone())
+        };
+        let slots =
+            peers.iter().enumerate().map(|(position, node)| watch(position, node)).collect();
+        (Self { table, cluster, slots }, looks.into())
+    }
+
+    fn cluster(&self) -> Option<&Cluster> {
+        self.table.clusters().get(self.cluster?)
+    }
+}
