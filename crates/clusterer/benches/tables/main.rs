@@ -14,18 +14,18 @@
 
 mod client;
 mod database;
+mod layers;
 mod memory;
 
 use clusterer::{
-    Change, Cluster, ClusterId, DbId, MachineId, Malformed, Moment, NodeStore, Packet,
-    PacketContext, RawRow, Registration, Row, State, UnixTime,
+    Change, Cluster, DbId, MachineId, Malformed, Moment, NodeStore, Packet, PacketContext, RawRow,
+    Row, State, UnixTime,
 };
 use clusterer_core::{Core, Input, Settings};
 use clusterer_node::{Host, Now, ResolvedRow, StoredStatus, Table};
 use clusterer_registry::{ClusterModule, ModuleEvent};
 use database::{Database, Kind};
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -53,7 +53,8 @@ fn measure(database: &Database<'_>, runtime: &Runtime) {
     time_load(database, runtime);
     if matches!(database.kind, Kind::Sqlite) {
         // Wherever they come from.
-        weigh(parse(&runtime.block_on(database.store().load()).unwrap()));
+        let store = database.store();
+        layers::tell(&runtime.block_on(store.load()).unwrap(), &store, runtime);
     }
     if rows == 10_000 {
         println!("\n{CHANGES} changed rows of {rows} in {name}");
@@ -85,36 +86,6 @@ fn time_load(database: &Database<'_>, runtime: &Runtime) {
     let reload = || runtime.block_on(engine.reload()).unwrap();
     tell("engine: a reload as a whole", quickest(|| (), |()| reload()));
     runtime.block_on(engine.shutdown());
-}
-
-fn weigh(rows: Vec<Row>) {
-    let nodes = rows.len();
-    let strings: usize =
-        rows.iter().map(|row| row.url.to_string().len() + row.description.len()).sum();
-    let each = |bytes: usize| bytes / nodes;
-    println!("  bytes a node, of which {} are its strings", each(strings));
-    let mut before = memory::in_use();
-    let mut total = 0;
-    let mut tell = |what: &str| {
-        let now = memory::in_use();
-        let more = now.saturating_sub(before);
-        before = now;
-        total += more;
-        println!("  {what:<34}{:>9}", each(more));
-        total
-    };
-    // What is handed over is counted where it stays.
-    let mut node = core();
-    let rows: Vec<Row> = rows.into_iter().map(up).collect();
-    node.handle(NOW, Input::Loaded(table(rows)), &mut Vec::new());
-    tell("core: nodes, links, timers");
-    let module = Registration::new("bench", ClusterId::new(1).unwrap(), Duration::from_secs(9));
-    node.register(NOW, module, Arc::new(Deaf)).unwrap();
-    tell("registry: one module");
-    let view = node.take_view();
-    let total = tell("view");
-    println!("  {:<34}{:>9}", "together beside the strings", each(total.saturating_sub(strings)));
-    drop(view);
 }
 
 fn time_flushes(store: &dyn NodeStore, runtime: &Runtime) {
