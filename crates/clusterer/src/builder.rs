@@ -8,6 +8,7 @@ use crate::feed::{Feed, News, Publisher};
 use crate::gateway::Gateway;
 use crate::inbox::Inbox;
 use crate::metric::{self, NodeStates};
+use crate::provisioning::Ledger;
 use crate::resolve::{Digest, Loaded};
 use crate::store::{Jobs, load_table};
 use crate::watch::Watch;
@@ -212,6 +213,7 @@ impl Builder {
             (None, None) => return Err(StartError::Thread(io::Error::other("no transport"))),
         };
         let (commands, received) = mpsc::channel(COMMANDS);
+        let provisioning = Ledger::default();
         let control = Control {
             own: self.own,
             core,
@@ -224,6 +226,7 @@ impl Builder {
             jobs: Jobs::new(self.store, runtime, self.store_patience),
             store_patience: self.store_patience,
             publisher: Publisher::new(feed.clone()),
+            provisioning: provisioning.clone(),
             conflicts: BTreeSet::new(),
             news: News::default(),
             states: NodeStates::default(),
@@ -234,7 +237,8 @@ impl Builder {
             Departure { view: view.clone(), nothing, transport: transport.clone(), foreign };
         let begin = Begin { digest, view: first, actions };
         let thread = spawn(control, begin, departure).await.map_err(StartError::Thread)?;
-        let shared = Shared { own: self.own, view, feed, clock: self.clock, transport, commands };
+        let clock = self.clock;
+        let shared = Shared { own: self.own, view, feed, clock, transport, provisioning, commands };
         Ok(Cluster::new(shared, net, thread))
     }
 }

@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::control::Command;
 use crate::feed::Feed;
+use crate::provisioning::Ledger;
 use crate::workers::Workers;
 use crate::{Builder, RegisterModuleError, ReloadError, ReloadReport, SetStateError, Subscription};
 use arc_swap::ArcSwap;
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) feed: Arc<Feed>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) provisioning: Ledger,
     pub(crate) commands: mpsc::Sender<Command>,
 }
 

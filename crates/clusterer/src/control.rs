@@ -9,6 +9,7 @@ use crate::feed::{News, Publisher};
 use crate::imprint::{Difference, Imprint};
 use crate::inbox::Inbox;
 use crate::metric::{self, NodeStates};
+use crate::provisioning::Ledger;
 use crate::resolve::{Digest, Loaded};
 use crate::store::{Job, Jobs, Load, Outcome, Waiting};
 use crate::watch::Watch;
@@ -50,6 +51,7 @@ pub(crate) struct Control {
     /// Rows that could not be written since the last load, and are named in the log.
     pub(crate) conflicts: BTreeSet<DbId>,
     pub(crate) publisher: Publisher,
+    pub(crate) provisioning: Ledger,
     /// What this turn's events will say.
     pub(crate) news: News,
     pub(crate) states: NodeStates,
@@ -179,6 +181,7 @@ impl Control {
     fn job_done(&mut self, now: Now, outcome: Outcome, actions: &mut Vec<Action>) -> Vec<Answer> {
         if let Some(flushed) = outcome.flushed {
             metric::store_answered(flushed.is_ok());
+            self.provisioning.answered(&flushed);
             if let Err(error) = &flushed {
                 tracing::warn!(%error, "states could not be written back; they are tried again");
             }
@@ -195,10 +198,12 @@ impl Control {
         }
         let Some(loaded) = outcome.loaded else { return Vec::new() };
         metric::store_answered(loaded.is_ok());
+        self.provisioning.answered(&loaded);
         let result = match loaded {
             Ok(Some(loaded)) => Ok(self.take_in(loaded, actions)),
             Ok(None) => {
                 metric::load_unchanged();
+                self.provisioning.unchanged(now.mono);
                 tracing::debug!(
                     "somebody wrote to the database, and changed nothing that matters here"
                 );
@@ -245,6 +250,7 @@ impl Control {
         }
         self.warn_of_own_rows(&own_rows);
         metric::loaded(report.skipped.len());
+        self.provisioning.loaded(self.clock.now(), &report.skipped);
         let (clusters, nodes) = (report.clusters, report.nodes);
         match difference {
             Some(Difference { added, removed, changed }) => tracing::info!(

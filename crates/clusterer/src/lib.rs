@@ -75,6 +75,7 @@ mod memory;
 mod metric;
 #[cfg(feature = "mi")]
 pub mod mi;
+mod provisioning;
 mod resolve;
 mod send;
 mod store;
@@ -97,6 +98,7 @@ pub use error::{
 pub use event::{Event, EventKind};
 pub use memory::MemoryStore;
 pub use metric::describe_metrics;
+pub use provisioning::Provisioning;
 pub use subscription::{Lagged, Subscription};
 pub use tally::{CALLBACK_BUCKETS, CALLBACK_SECONDS};
 pub use weak::WeakCluster;
