@@ -34,6 +34,7 @@ const LAYERS: &[Layer] = &[
     .optionally(&["clusterer-mi"]),
     library("clusterer-ratelimit", &["clusterer-node", "clusterer-bin", "clusterer-registry"])
         .optionally(&["clusterer", "clusterer-mi"]),
+    library("clusterer-status", &["clusterer"]),
     program(
         "clustererd",
         &[
@@ -47,6 +48,7 @@ const LAYERS: &[Layer] = &[
             "clusterer-mi",
             "clusterer",
             "clusterer-ratelimit",
+            "clusterer-status",
         ],
     ),
     library(
@@ -253,6 +255,8 @@ mod tests {
             ("clusterer", "clusterer-db"),
             ("clusterer", "clustererd"),
             ("clusterer-ratelimit", "clusterer-net"),
+            ("clusterer-status", "clusterer-mi"),
+            ("clusterer-status", "clusterer-ratelimit"),
             ("clustererctl", "clusterer"),
             ("clustererctl", "clustererd"),
             ("clustererd", "clustererctl"),

@@ -1,0 +1,235 @@
+//! The JSON: every field of it. What they mean is in docs/http.md, which a test compares with this.
+
+use crate::drawing::{Drawing, ShownModule, ShownNode};
+use crate::events::Told;
+use crate::sections::Drawn;
+use crate::wall::{Seconds, Wall};
+use clusterer::{
+    AdminState, Availability, LinkState, Moment, NodeView, Provisioning, Reachability,
+};
+use serde::Serialize;
+use std::net::SocketAddr;
+
+/// How many of the rows that were left out are shown.
+const MOST_ROWS: usize = 100;
+
+/// What never changes while a node runs.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) program: String,
+    pub(crate) version: String,
+    pub(crate) control: Option<String>,
+    pub(crate) machine_id: i32,
+    pub(crate) started: Moment,
+    pub(crate) listen: Vec<SocketAddr>,
+}
+
+/// Everything.
+#[derive(Serialize)]
+pub(crate) struct Snapshot<'a> {
+    time_unix_seconds: Seconds,
+    machine_id: i32,
+    program: &'a str,
+    version: &'a str,
+    started_unix_seconds: Seconds,
+    uptime_seconds: Seconds,
+    listen: &'a [SocketAddr],
+    control: Option<Control<'a>>,
+    database: Database,
+    clusters: Vec<ClusterJson<'a>>,
+    modules: Vec<ModuleJson<'a>>,
+    sections: &'a Drawn,
+    events: Vec<&'a Told>,
+}
+
+/// What has changed.
+#[derive(Serialize)]
+pub(crate) struct Change<'a> {
+    time_unix_seconds: Seconds,
+    database: Database,
+    nodes: Vec<NodeJson<'a>>,
+    modules: Vec<ModuleJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sections: Option<&'a Drawn>,
+    events: Vec<&'a Told>,
+}
+
+#[derive(Serialize)]
+struct Control<'a> {
+    path: &'a str,
+}
+
+#[derive(Serialize)]
+struct Database {
+    up: bool,
+    error: Option<String>,
+    loaded_unix_seconds: Seconds,
+    skipped_rows_total: usize,
+    skipped_rows: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ClusterJson<'a> {
+    cluster_id: i32,
+    nodes: Vec<NodeJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct NodeJson<'a> {
+    cluster_id: i32,
+    machine_id: i32,
+    db_id: i64,
+    url: &'a str,
+    protocol: &'static str,
+    description: &'a str,
+    state: &'static str,
+    state_number: u8,
+    no_tries: u32,
+    failed_attempts: u32,
+    duration_seconds: u64,
+    last_attempt_unix_seconds: Option<Seconds>,
+    link: Option<&'static str>,
+    queued_bytes: usize,
+}
+
+#[derive(Serialize)]
+struct ModuleJson<'a> {
+    name: &'a str,
+    cluster_id: Option<i32>,
+    protocol: &'static str,
+    timeout_seconds: Seconds,
+    auth_check: bool,
+    nodes: Vec<HeardJson>,
+}
+
+#[derive(Serialize)]
+struct HeardJson {
+    machine_id: i32,
+    last_seen_unix_seconds: Seconds,
+}
+
+impl<'a> Snapshot<'a> {
+    pub(crate) fn new(
+        about: &'a About,
+        wall: &Wall,
+        drawing: &'a Drawing,
+        events: Vec<&'a Told>,
+    ) -> Self {
+        let clusters = drawing.clusters.iter().map(|(cluster, nodes)| ClusterJson {
+            cluster_id: cluster.get(),
+            nodes: nodes.iter().map(|node| NodeJson::new(node, wall)).collect(),
+        });
+        Self {
+            time_unix_seconds: wall.time(drawing.at),
+            machine_id: about.machine_id,
+            program: &about.program,
+            version: &about.version,
+            started_unix_seconds: wall.time(about.started),
+            uptime_seconds: Seconds(drawing.at.since(about.started)),
+            listen: &about.listen,
+            control: about.control.as_deref().map(|path| Control { path }),
+            database: Database::new(wall, &drawing.provisioning),
+            clusters: clusters.collect(),
+            modules: drawing.modules.iter().map(|module| ModuleJson::new(module, wall)).collect(),
+            sections: &drawing.sections,
+            events,
+        }
+    }
+}
+
+impl<'a> Change<'a> {
+    pub(crate) fn new(
+        wall: &Wall,
+        drawing: &'a Drawing,
+        since: u64,
+        events: Vec<&'a Told>,
+    ) -> Self {
+        let nodes = drawing.nodes().filter(|node| node.version > since);
+        let modules = drawing.modules.iter().filter(|module| module.version > since);
+        Self {
+            time_unix_seconds: wall.time(drawing.at),
+            database: Database::new(wall, &drawing.provisioning),
+            nodes: nodes.map(|node| NodeJson::new(node, wall)).collect(),
+            modules: modules.map(|module| ModuleJson::new(module, wall)).collect(),
+            sections: (drawing.sections_version > since).then_some(&drawing.sections),
+            events,
+        }
+    }
+}
+
+/// As it goes out. There is nothing in it that JSON does not have.
+pub(crate) fn render(document: &impl Serialize) -> String {
+    serde_json::to_string(document).unwrap_or_else(|_| "{}".to_owned())
+}
+
+impl Database {
+    fn new(wall: &Wall, provisioning: &Provisioning) -> Self {
+        let Provisioning { failure, loaded, skipped, .. } = provisioning;
+        Self {
+            up: failure.is_none(),
+            error: failure.as_ref().map(ToString::to_string),
+            loaded_unix_seconds: wall.time(*loaded),
+            skipped_rows_total: skipped.len(),
+            skipped_rows: skipped.iter().take(MOST_ROWS).map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl<'a> NodeJson<'a> {
+    fn new(shown: &'a ShownNode, _: &Wall) -> Self {
+        let NodeView { node, availability, link, link_state, .. } = &shown.view;
+        let row = &node.row;
+        Self {
+            cluster_id: row.cluster.get(),
+            machine_id: row.machine.get(),
+            db_id: row.id.get(),
+            url: row.url.as_str(),
+            protocol: row.url.protocol().name(),
+            description: &row.description,
+            state: state_word(availability),
+            state_number: availability.state().number(),
+            no_tries: availability.no_tries,
+            failed_attempts: row.failed_attempts,
+            duration_seconds: row.duration.as_secs(),
+            last_attempt_unix_seconds: Seconds::unless_never(availability.last_attempt),
+            link: link.and(Some(link_word(*link_state))),
+            queued_bytes: shown.figures.queued_bytes,
+        }
+    }
+}
+
+impl<'a> ModuleJson<'a> {
+    fn new(module: &'a ShownModule, wall: &Wall) -> Self {
+        let registration = &module.registration;
+        let heard = |heard: &(_, Moment)| HeardJson {
+            machine_id: clusterer::MachineId::get(heard.0),
+            last_seen_unix_seconds: wall.time(heard.1),
+        };
+        Self {
+            name: &registration.name,
+            cluster_id: registration.cluster.map(clusterer::ClusterId::get),
+            protocol: registration.protocol.name(),
+            timeout_seconds: Seconds(registration.timeout),
+            auth_check: registration.auth_check,
+            nodes: module.heard.iter().map(heard).collect(),
+        }
+    }
+}
+
+/// The four things that the numbers 0, 1 and 2 stand for.
+const fn state_word(availability: &Availability) -> &'static str {
+    match (availability.admin, availability.reachability) {
+        (AdminState::Down, _) => "down",
+        (_, Reachability::Up) => "up",
+        (_, Reachability::Disabled) => "disabled",
+        _ => "probing",
+    }
+}
+
+const fn link_word(state: LinkState) -> &'static str {
+    match state {
+        LinkState::Dialling => "dialling",
+        LinkState::Open => "open",
+        _ => "idle",
+    }
+}

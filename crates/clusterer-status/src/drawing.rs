@@ -1,0 +1,155 @@
+//! The node at one moment, with what was last told of it.
+
+use crate::sections::Drawn;
+use clusterer::{
+    Cluster, ClusterId, MachineId, Moment, NodeKey, NodeView, Provisioning, Registration,
+};
+use std::sync::Arc;
+
+/// The node as it was drawn last. Everything in it has the version at which it changed last, so that a
+/// reader needs to keep nothing but the version that it has seen.
+#[derive(Debug)]
+pub(crate) struct Drawing {
+    pub(crate) at: Moment,
+    pub(crate) version: u64,
+    /// When a cluster, node, module or section came or went: a reader begins anew.
+    pub(crate) layout_version: u64,
+    pub(crate) clusters: Vec<(ClusterId, Vec<ShownNode>)>,
+    pub(crate) modules: Vec<ShownModule>,
+    pub(crate) sections: Drawn,
+    pub(crate) sections_version: u64,
+    pub(crate) provisioning: Arc<Provisioning>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ShownNode {
+    pub(crate) view: NodeView,
+    pub(crate) figures: Figures,
+    pub(crate) version: u64,
+}
+
+/// What changes all the time, and is told with the beat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Figures {
+    pub(crate) queued_bytes: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct ShownModule {
+    pub(crate) registration: Registration,
+    pub(crate) heard: Vec<(MachineId, Moment)>,
+    pub(crate) version: u64,
+}
+
+/// How much of a new drawing is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// What happened.
+    Facts,
+    /// Figures too.
+    Everything,
+}
+
+impl Drawing {
+    /// Draws the node as version 1.
+    pub(crate) fn of(cluster: &Cluster, at: Moment, sections: Drawn) -> Self {
+        let view = cluster.view();
+        let show = |view: &NodeView| {
+            let queued_bytes = view.link.map_or(0, |link| cluster.queued_bytes(link));
+            ShownNode { view: view.clone(), figures: Figures { queued_bytes }, version: 1 }
+        };
+        let clusters = view.clusters().map(|it| (it.id, it.nodes.iter().map(show).collect()));
+        let modules = view.modules();
+        let heard = |registration: &Registration| {
+            let of = view.clusters().filter(|it| Some(it.id) == registration.cluster);
+            let keys = of.flat_map(|it| &it.nodes).map(|view| view.node.key());
+            keys.filter_map(|key: NodeKey| {
+                Some((key.machine, modules.last_seen(&registration.name, key)?))
+            })
+            .collect()
+        };
+        let registrations = modules.registrations().map(|registration| ShownModule {
+            registration: registration.clone(),
+            heard: heard(registration),
+            version: 1,
+        });
+        Self {
+            at,
+            version: 1,
+            layout_version: 1,
+            clusters: clusters.collect(),
+            modules: registrations.collect(),
+            sections,
+            sections_version: 1,
+            provisioning: cluster.provisioning(),
+        }
+    }
+
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &ShownNode> {
+        self.clusters.iter().flat_map(|(_, nodes)| nodes)
+    }
+
+    /// Becomes `new`. What differs gets the next version; figures that are not to be told yet stay as they
+    /// were told. Everything is the next version also if nothing differs: then that is what is told.
+    pub(crate) fn take(&mut self, mut new: Self, depth: Depth) {
+        let version = self.version.saturating_add(1);
+        if self.has_layout(&new) {
+            let is_told = self.compare(&mut new, depth, version) || depth == Depth::Everything;
+            new.layout_version = self.layout_version;
+            new.version = if is_told { version } else { self.version };
+        } else {
+            (new.layout_version, new.version) = (version, version);
+        }
+        *self = new;
+    }
+
+    /// Gives what differs in `new` this version. Returns whether something does.
+    fn compare(&mut self, new: &mut Self, depth: Depth, version: u64) -> bool {
+        let everything = depth == Depth::Everything;
+        let mut differs = !Arc::ptr_eq(&self.provisioning, &new.provisioning);
+        let new_nodes = new.clusters.iter_mut().flat_map(|(_, nodes)| nodes);
+        for (old, new) in self.nodes().zip(new_nodes) {
+            if is_same(&old.view, &new.view) && (!everything || old.figures == new.figures) {
+                (new.figures, new.version) = (old.figures, old.version);
+            } else {
+                (new.version, differs) = (version, true);
+            }
+        }
+        for (old, new) in self.modules.iter_mut().zip(&mut new.modules) {
+            if everything && old.heard != new.heard {
+                new.version = version;
+            } else {
+                (new.heard, new.version) = (std::mem::take(&mut old.heard), old.version);
+            }
+        }
+        if everything && !has_same_text(&self.sections, &new.sections) {
+            new.sections_version = version;
+        } else {
+            new.sections = std::mem::take(&mut self.sections);
+            new.sections_version = self.sections_version;
+        }
+        differs
+    }
+
+    /// Whether the same things are shown, in the same order.
+    fn has_layout(&self, new: &Self) -> bool {
+        let clusters = |it: &Self| it.clusters.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+        let key = |it: &ShownNode| it.view.node.key();
+        let registrations = self.modules.iter().map(|it| &it.registration);
+        clusters(self) == clusters(new)
+            && self.nodes().map(key).eq(new.nodes().map(key))
+            && registrations.eq(new.modules.iter().map(|it| &it.registration))
+            && self.sections.keys().eq(new.sections.keys())
+    }
+}
+
+fn is_same(old: &NodeView, new: &NodeView) -> bool {
+    (Arc::ptr_eq(&old.node, &new.node) || old.node == new.node)
+        && old.availability == new.availability
+        && old.link.is_some() == new.link.is_some()
+        && old.link_state == new.link_state
+}
+
+fn has_same_text(old: &Drawn, new: &Drawn) -> bool {
+    old.values().map(|text| text.get()).eq(new.values().map(|text| text.get()))
+}

@@ -1,0 +1,305 @@
+//! What is shown of a node whose clock is wound by hand and whose peers are not there.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod bench;
+
+use bench::{Bench, key, name};
+use clusterer::State;
+use clusterer_status::{EVENTS, Status, Update, Updates};
+use expect_test::expect;
+use serde_json::Value;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// The next update, whose time must come.
+async fn next(updates: &mut Updates) -> (&'static str, Value) {
+    let Update { name, data, .. } = within(updates.next()).await.expect("the node runs");
+    (name, serde_json::from_str(&data).unwrap())
+}
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(SOON, future).await.expect("it takes too long")
+}
+
+fn snapshot(status: &Status) -> Value {
+    serde_json::from_str(&status.snapshot()).unwrap()
+}
+
+#[tokio::test]
+async fn a_snapshot_has_everything() {
+    let bench = Bench::start().await;
+    bench.register("ratelimit").await;
+    let status = Status::builder("program", "1.2.3")
+        .section("queue", || r#"{"waiting": 3}"#.to_owned())
+        .control("/mi")
+        .watch(&bench.node);
+    bench.wind(90_500);
+    expect![[r#"
+        {
+          "clusters": [
+            {
+              "cluster_id": 1,
+              "nodes": [
+                {
+                  "cluster_id": 1,
+                  "db_id": 2,
+                  "description": "none",
+                  "duration_seconds": 30,
+                  "failed_attempts": 3,
+                  "last_attempt_unix_seconds": null,
+                  "link": "dialling",
+                  "machine_id": 2,
+                  "no_tries": 0,
+                  "protocol": "bin",
+                  "queued_bytes": 0,
+                  "state": "up",
+                  "state_number": 1,
+                  "url": "bin:127.0.0.2:5566"
+                },
+                {
+                  "cluster_id": 1,
+                  "db_id": 3,
+                  "description": "none",
+                  "duration_seconds": 30,
+                  "failed_attempts": 3,
+                  "last_attempt_unix_seconds": null,
+                  "link": "dialling",
+                  "machine_id": 3,
+                  "no_tries": 0,
+                  "protocol": "bin",
+                  "queued_bytes": 0,
+                  "state": "up",
+                  "state_number": 1,
+                  "url": "bin:127.0.0.3:5566"
+                }
+              ]
+            }
+          ],
+          "control": {
+            "path": "/mi"
+          },
+          "database": {
+            "error": null,
+            "loaded_unix_seconds": 1000000,
+            "skipped_rows": [],
+            "skipped_rows_total": 0,
+            "up": true
+          },
+          "events": [],
+          "listen": [
+            "127.0.0.1:5566"
+          ],
+          "machine_id": 1,
+          "modules": [
+            {
+              "auth_check": false,
+              "cluster_id": 1,
+              "name": "ratelimit",
+              "nodes": [
+                {
+                  "last_seen_unix_seconds": 1000000,
+                  "machine_id": 2
+                },
+                {
+                  "last_seen_unix_seconds": 1000000,
+                  "machine_id": 3
+                }
+              ],
+              "protocol": "bin",
+              "timeout_seconds": 2.5
+            }
+          ],
+          "program": "program",
+          "sections": {
+            "queue": {
+              "waiting": 3
+            }
+          },
+          "started_unix_seconds": 1000000,
+          "time_unix_seconds": 1000090.5,
+          "uptime_seconds": 90.5,
+          "version": "1.2.3"
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&snapshot(&status)).unwrap());
+    bench.node.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_reader_gets_a_snapshot_then_what_changes() {
+    let bench = Bench::start().await;
+    let status = Status::builder("program", "1").watch(&bench.node);
+    let mut updates = status.updates();
+    let (kind, first) = next(&mut updates).await;
+    assert_eq!((kind, &first["clusters"]), ("snapshot", &snapshot(&status)["clusters"]));
+
+    bench.set(3, State::Down).await;
+    let change = loop {
+        // A beat may come first.
+        let (kind, change) = next(&mut updates).await;
+        assert_eq!(kind, "change");
+        if change["nodes"].as_array().is_some_and(|nodes| !nodes.is_empty()) {
+            break change;
+        }
+    };
+    let states: Vec<_> = change["nodes"].as_array().unwrap().iter().map(name).collect();
+    assert_eq!(states, ["1/3 down"], "only what is another");
+    let told = &change["events"][0];
+    assert_eq!((&told["kind"], &told["machine_id"]), (&"state_changed".into(), &3.into()));
+    bench.node.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_comes_too_fast_is_told_together() {
+    let bench = Bench::start().await;
+    let status = Status::builder("program", "1").watch(&bench.node);
+    let mut updates = status.updates();
+    next(&mut updates).await;
+    let begun = tokio::time::Instant::now();
+    for _ in 0..150 {
+        bench.set(3, State::Down).await;
+        bench.set(3, State::Up).await;
+    }
+    // What is told last.
+    bench.node.reload().await.unwrap();
+    let mut told = 0_u128;
+    loop {
+        let (_, change) = next(&mut updates).await;
+        told += 1;
+        if change["events"].as_array().unwrap().iter().any(|event| event["kind"] == "reloaded") {
+            break;
+        }
+    }
+    let most = begun.elapsed().as_millis() / 200 + 3;
+    assert!(told <= most, "{told} updates, {most} at most");
+    bench.node.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_beat_is_told_also_when_nothing_happens() {
+    let bench = Bench::start().await;
+    let status = Status::builder("program", "1").watch(&bench.node);
+    let mut updates = status.updates();
+    next(&mut updates).await;
+    bench.wind(7_000);
+    let (kind, beat) = next(&mut updates).await;
+    assert_eq!((kind, &beat["time_unix_seconds"]), ("change", &1_000_007.into()));
+    assert_eq!(beat["events"].as_array().map(Vec::len), Some(0));
+    bench.node.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_reader_begins_anew_when_nodes_come_or_go() {
+    let bench = Bench::start().await;
+    let status = Status::builder("program", "1").watch(&bench.node);
+    let mut updates = status.updates();
+    next(&mut updates).await;
+    bench.store.edit(|rows| rows.truncate(2));
+    bench.node.reload().await.unwrap();
+    let (kind, after) = loop {
+        let (kind, after) = next(&mut updates).await;
+        if kind == "snapshot" {
+            break (kind, after);
+        }
+    };
+    assert_eq!(kind, "snapshot");
+    assert_eq!(after["clusters"][0]["nodes"].as_array().map(Vec::len), Some(1));
+    bench.node.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_and_rows_that_are_left_out_are_shown() {
+    let bench = Bench::start().await;
+    let status = Status::builder("program", "1").watch(&bench.node);
+    bench.store.edit(|rows| rows[1].state = clusterer::Cell::Int(7));
+    bench.node.reload().await.unwrap();
+    let database = &snapshot(&status)["database"];
+    assert_eq!((&database["up"], &database["skipped_rows_total"]), (&true.into(), &1.into()));
+    assert!(database["skipped_rows"][0].as_str().unwrap().contains("state"), "{database}");
+
+    bench.store.fail(true);
+    bench.node.reload().await.unwrap_err();
+    let database = &snapshot(&status)["database"];
+    assert_eq!((&database["up"], &database["error"]), (&false.into(), &"it is gone".into()));
+    assert_eq!(database["skipped_rows_total"], 1, "that table is still in memory");
+
+    bench.store.fail(false);
+    bench.node.reload().await.unwrap();
+    assert_eq!(snapshot(&status)["database"]["up"], true);
+    bench.node.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_broken_section_says_so_and_breaks_nothing_else() {
+    let bench = Bench::start().await;
+    let status = Status::builder("program", "1")
+        .section("a", || panic!("a bug"))
+        .section("b", || "{".to_owned())
+        .section("c", || "[1]".to_owned())
+        .watch(&bench.node);
+    let shown = snapshot(&status);
+    assert_eq!(shown["sections"]["a"]["error"], "its source panicked");
+    assert_eq!(shown["sections"]["b"]["error"], "it is no JSON");
+    assert_eq!(shown["sections"]["c"][0], 1);
+    assert_eq!(next(&mut status.updates()).await.0, "snapshot");
+    bench.node.shutdown().await;
+}
+
+#[tokio::test]
+async fn only_the_last_events_are_kept() {
+    let bench = Bench::start().await;
+    let status = Status::builder("program", "1").watch(&bench.node);
+    for _ in 0..=EVENTS / 2 {
+        bench.set(2, State::Down).await;
+        bench.set(2, State::Up).await;
+    }
+    // What is told last.
+    bench.node.reload().await.unwrap();
+    let mut updates = status.updates();
+    let kept = loop {
+        next(&mut updates).await;
+        let kept = snapshot(&status)["events"].as_array().unwrap().clone();
+        if kept.last().is_some_and(|event| event["kind"] == "reloaded") {
+            break kept;
+        }
+    };
+    let number = |event: &Value| event["number"].as_u64().unwrap();
+    let span = number(&kept[EVENTS - 1]) - number(&kept[0]);
+    assert_eq!((kept.len(), span), (EVENTS, EVENTS as u64 - 1));
+    bench.node.shutdown().await;
+}
+
+#[tokio::test]
+async fn readers_end_with_the_node() {
+    let bench = Bench::start().await;
+    let status = Status::builder("program", "1").watch(&bench.node);
+    let mut updates = status.updates();
+    bench.node.shutdown().await;
+    while within(updates.next()).await.is_some() {}
+    assert!(within(updates.next()).await.is_none());
+    let mut late = status.updates();
+    assert_eq!(next(&mut late).await.0, "snapshot");
+    assert!(within(late.next()).await.is_none());
+}
+
+#[tokio::test]
+async fn readers_end_with_the_status_which_keeps_the_node() {
+    let Bench { node, .. } = Bench::start().await;
+    let weak = node.downgrade();
+    let status = Status::builder("program", "1").watch(&node);
+    let mut updates = status.updates();
+    next(&mut updates).await;
+    drop(node);
+    assert!(weak.upgrade().is_some());
+    drop(status);
+    assert!(within(updates.next()).await.is_none());
+    assert!(weak.upgrade().is_none());
+    assert_eq!(key(2).machine.get(), 2);
+}
