@@ -1,6 +1,6 @@
 //! A laboratory of real processes: a temporary directory with a database, daemons on addresses of their
 //! own, their management interface, and private database servers. The end-to-end tests and `cargo xtask
-//! demo` are built on it.
+//! demo` are built on it. A browser without a window looks at the status page.
 //! Where root runs it, daemons can have a host each, a network namespace on a wire of the test's own, or a
 //! small file system that the test fills.
 //!
@@ -10,10 +10,13 @@
 //! and dropping the lab ends its processes and removes its files.
 
 mod address;
+mod browser;
 mod change;
 pub mod conformance;
 mod daemon;
+mod guardian;
 mod host;
+mod http;
 mod lab;
 mod program;
 mod pulse;
@@ -24,9 +27,11 @@ mod wait;
 mod wire;
 
 pub use address::free_address;
+pub use browser::{Browser, Scheme};
 pub use change::Change;
 pub use daemon::{Daemon, Place};
 pub use host::Host;
+pub use http::{Response, request};
 pub use lab::{Lab, NodeRow};
 pub use program::program;
 pub use pulse::Pulse;

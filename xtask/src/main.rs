@@ -8,6 +8,7 @@
 mod ci;
 mod demo;
 mod embed;
+mod packages;
 mod servers;
 mod shell;
 mod sim;
@@ -75,6 +76,9 @@ enum Chore {
         /// Start no database servers; the tests that need one are skipped
         #[arg(long)]
         no_servers: bool,
+        /// Start no browser; the tests of the status page are skipped
+        #[arg(long)]
+        no_browser: bool,
     },
     /// Check the layering of the crates and what reviewers would forget
     Tidy,
@@ -95,7 +99,9 @@ fn main() -> ExitCode {
         }
         Chore::Sim { seed: Some(seed), nodes, .. } => sim::trace(seed, nodes),
         Chore::Sim { seeds, first, nodes, .. } => sim::batch(&sim::Options { seeds, first, nodes }),
-        Chore::Test { ci, no_servers } => test::run(&root, &test::Options { ci, no_servers }),
+        Chore::Test { ci, no_servers, no_browser } => {
+            test::run(&root, &test::Options { ci, no_servers, no_browser })
+        }
         Chore::Tidy => tidy::run(&root),
     };
     match done {

@@ -1,30 +1,13 @@
 //! The database servers of the tests: found or installed, started once for a whole run. `cargo xtask
 //! servers` keeps them up, for tests that are started by hand.
 
-use crate::shell::{read, stopwatch};
-use anyhow::{Context as _, Result, bail, ensure};
+use crate::packages::{self, Missing};
+use crate::shell::stopwatch;
+use anyhow::{Result, bail};
 use clusterer_tests::servers::{Kind, Server};
 use std::io::Read as _;
-use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
-use std::{env, io, thread};
-
-/// What Debian's PostgreSQL reads before it makes a cluster of its own, which would be started now and at
-/// every boot.
-const NO_CLUSTER: &str = "/etc/postgresql-common/createcluster.d/clusterer-tests.conf";
-
-/// Installs packages without a server that stays. The file is ours for that time only.
-const INSTALL: &str = r#"
-file=$1; shift
-trap 'rm -f "$file"; rmdir -p "${file%/*}" 2>/dev/null || :' EXIT
-trap 'exit 130' HUP INT TERM
-mkdir -p "${file%/*}"
-echo "create_main_cluster = false" > "$file"
-export DEBIAN_FRONTEND=noninteractive
-apt-get -q -o Acquire::Retries=3 update
-apt-get -q -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120 install --no-install-recommends "$@"
-"#;
+use std::{io, thread};
 
 /// The servers of one run. Dropping them ends them.
 pub(crate) struct Servers {
@@ -83,27 +66,9 @@ pub(crate) fn ensure_installed(kinds: &[Kind], purpose: Purpose) -> Result<()> {
         return Ok(());
     }
     let packages: Vec<_> = missing.iter().flat_map(|kind| kind.packages()).copied().collect();
-    let names = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-    let packages_line = packages.join(" ");
-    let advice = format!(
-        "On Debian: sudo apt-get install -y {packages_line}\n\
-         Without: {without}"
-    );
-    if !may_install()? {
-        bail!("{name} need {names}, which this machine does not have. {advice}");
-    }
-
-    println!("servers: {name} need {names}: installing {packages_line}");
-    let started = Instant::now();
-    let mut install = Command::new("sh");
-    install.args(["-e", "-c", INSTALL, "install", NO_CLUSTER]).args(&packages);
-    let status = install.status().context("`sh` cannot be run")?;
-    ensure!(status.success(), "{packages_line} could not be installed ({status}). {advice}");
-    for kind in missing {
-        kind.version()?;
-    }
-    println!("servers: [{}] {names} installed", stopwatch(started.elapsed()));
-    Ok(())
+    let what = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    packages::install(&Missing { who: name, what: &what, packages: &packages, without })?;
+    missing.into_iter().try_for_each(|kind| kind.version().map(drop))
 }
 
 /// Keeps them up until Ctrl-C or the end of the input.
@@ -116,11 +81,4 @@ pub(crate) fn stay() -> Result<()> {
     }
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
-}
-
-fn may_install() -> Result<bool> {
-    let root = read(Command::new("id").arg("-u"))?.trim() == "0";
-    let paths = env::var_os("PATH").unwrap_or_default();
-    let apt = env::split_paths(&paths).any(|directory| Path::join(&directory, "apt-get").is_file());
-    Ok(root && apt)
 }

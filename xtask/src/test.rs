@@ -1,11 +1,12 @@
-//! `cargo xtask test`: every test there is, with database servers started for the run.
+//! `cargo xtask test`: every test there is, with database servers started for the run, and a browser at hand.
 
 use std::{fs, path::Path, process, time::Instant};
 
 use anyhow::{Context as _, Result, bail};
-use clusterer_tests::servers::Kind;
+use clusterer_tests::{Browser, servers::Kind};
 
 use crate::{
+    packages::{self, Missing},
     servers::{self, Servers},
     shell::{cargo, run as run_command, stopwatch},
     skips::{self, Skip},
@@ -17,6 +18,7 @@ pub(crate) struct Options {
     /// A skip that nobody agreed to is a failure.
     pub(crate) ci: bool,
     pub(crate) no_servers: bool,
+    pub(crate) no_browser: bool,
 }
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
@@ -28,6 +30,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         // First, because it may stop here.
         servers::ensure_installed(&Kind::ALL, servers::TESTS)?;
     }
+    if options.no_browser {
+        println!("test: NO BROWSER (--no-browser): the tests of the status page are skipped");
+    } else {
+        ensure_browser()?;
+    }
 
     println!("test: building the programs, the end-to-end tests start them");
     run_command(&mut cargo(root, "build --workspace --bins"))?;
@@ -35,7 +42,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let servers = if options.no_servers { Servers::none() } else { Servers::start()? };
 
     println!("test: [{}] unit tests, integration tests, doctests", stopwatch(started.elapsed()));
-    let (outcome, skipped) = run_tests(root, &servers)?;
+    let (outcome, skipped) = run_tests(root, &servers, options.no_browser)?;
     drop(servers);
 
     for skip in &skipped {
@@ -49,8 +56,22 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Sees to it that the browser is there: installs it if we may.
+fn ensure_browser() -> Result<()> {
+    if Browser::installed().is_ok() {
+        return Ok(());
+    }
+    packages::install(&Missing {
+        who: "the tests",
+        what: "Chromium",
+        packages: &Browser::PACKAGES,
+        without: "cargo xtask test --no-browser, which skips the tests of the status page",
+    })?;
+    Browser::installed()
+}
+
 /// Skips are read even when a test failed: the one may explain the other.
-fn run_tests(root: &Path, servers: &Servers) -> Result<(Result<()>, Vec<Skip>)> {
+fn run_tests(root: &Path, servers: &Servers, no_browser: bool) -> Result<(Result<()>, Vec<Skip>)> {
     // Absolute, since a test runs in the directory of its package; ours alone, since two runs may
     // share a checkout.
     let report = std::path::absolute(root)?.join(format!("target/skips-{}.txt", process::id()));
@@ -59,6 +80,9 @@ fn run_tests(root: &Path, servers: &Servers) -> Result<(Result<()>, Vec<Skip>)> 
 
     let mut command = cargo(root, "test --workspace --no-fail-fast");
     command.env(skips::VARIABLE, &report).envs(servers.variables());
+    if no_browser {
+        command.env(Browser::REFUSED, "1");
+    }
     let outcome = run_command(&mut command);
 
     let text = fs::read_to_string(&report)?;
@@ -79,8 +103,8 @@ fn judge(skipped: &[Skip], allowed: &[Skip]) -> Result<()> {
 mod tests {
     use super::*;
 
-    const LOCAL: Options = Options { ci: false, no_servers: true };
-    const CI: Options = Options { ci: true, no_servers: true };
+    const LOCAL: Options = Options { ci: false, no_servers: true, no_browser: true };
+    const CI: Options = Options { ci: true, no_servers: true, no_browser: true };
 
     /// A project of one test that skips with the function that CONTRIBUTING.md tells people to copy.
     fn project_with_a_skip(allowed: &str) -> tempfile::TempDir {
@@ -108,7 +132,7 @@ mod tests {
     #[test]
     fn a_skip_gets_past_the_captured_output_of_a_passing_test() {
         let project = project_with_a_skip("");
-        let (outcome, skipped) = run_tests(project.path(), &Servers::none()).unwrap();
+        let (outcome, skipped) = run_tests(project.path(), &Servers::none(), true).unwrap();
         outcome.unwrap();
         assert_eq!(skipped, [Skip::new("one::a", "no server")]);
         run(project.path(), &LOCAL).expect("a skip is no failure on a developer's machine");
@@ -126,7 +150,7 @@ mod tests {
         let failing = project.path().join("tests/early.rs");
         fs::write(failing, "#[test]\nfn b() { panic!() }\n").unwrap();
         assert!(run(project.path(), &LOCAL).is_err());
-        let (outcome, skipped) = run_tests(project.path(), &Servers::none()).unwrap();
+        let (outcome, skipped) = run_tests(project.path(), &Servers::none(), true).unwrap();
         assert!(outcome.is_err());
         assert_eq!(skipped.len(), 1, "what was skipped is told all the same");
         let left = fs::read_dir(project.path().join("target")).unwrap();

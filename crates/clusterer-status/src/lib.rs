@@ -16,7 +16,7 @@
 //! let status = Status::builder("my-program", "1.0.0")
 //!     .section("queue", || r#"{"waiting": 3}"#.to_owned())
 //!     .watch(&node);
-//! assert!(status.snapshot().contains(r#""queue":{"waiting":3}"#));
+//! assert!(status.snapshot().contains(r#""queue":{"waiting": 3}"#));
 //!
 //! // One for each browser: the snapshot first, then what changes.
 //! let mut updates = status.updates();

@@ -8,7 +8,6 @@ mod account;
 mod client;
 mod data;
 mod database;
-mod guardian;
 mod kind;
 mod mariadb;
 mod postgres;

@@ -1,8 +1,8 @@
 //! A private server.
 
 use super::account::Account;
-use super::guardian::Guardian;
 use super::{Access, Database, Kind, data, mariadb, postgres, process};
+use crate::guardian::Guardian;
 use crate::{PATIENCE, free_address, wait_for};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::Signal;

@@ -25,14 +25,14 @@ rm -rf "$2"
 /// A shell that waits for our end, which it sees by the end of a pipe. It acts only if we end without
 /// having dismissed it, which is what dropping does.
 #[derive(Debug)]
-pub(super) struct Guardian {
+pub(crate) struct Guardian {
     shell: Child,
     pipe: ChildStdin,
 }
 
 impl Guardian {
     /// Watches over a directory; `ending` is what ends the processes in it.
-    pub(super) fn new(directory: &Path, ending: Signal) -> Result<Self> {
+    pub(crate) fn new(directory: &Path, ending: Signal) -> Result<Self> {
         let mut command = Command::new("sh");
         command.args(["-c", SCRIPT, "guardian", &ending.as_raw().to_string()]).arg(directory);
         // Ctrl-C goes to our process group. It must not be in it.
@@ -44,7 +44,7 @@ impl Guardian {
     }
 
     /// These are the processes to end, instead of those named before.
-    pub(super) fn watch(&mut self, processes: &[u32]) -> Result<()> {
+    pub(crate) fn watch(&mut self, processes: &[u32]) -> Result<()> {
         let words: Vec<_> = processes.iter().map(ToString::to_string).collect();
         writeln!(self.pipe, "{}", words.join(" ")).context("the guardian has ended")
     }

@@ -1,0 +1,60 @@
+//! Debian packages that the tests need: installed if we may, else named in one command.
+
+use crate::shell::{read, stopwatch};
+use anyhow::{Context as _, Result, bail, ensure};
+use std::env;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+/// What Debian's PostgreSQL reads before it makes a cluster of its own, which would be started now and at
+/// every boot.
+const NO_CLUSTER: &str = "/etc/postgresql-common/createcluster.d/clusterer-tests.conf";
+
+/// Installs packages without a server that stays. The file is ours for that time only.
+const INSTALL: &str = r#"
+file=$1; shift
+trap 'rm -f "$file"; rmdir -p "${file%/*}" 2>/dev/null || :' EXIT
+trap 'exit 130' HUP INT TERM
+mkdir -p "${file%/*}"
+echo "create_main_cluster = false" > "$file"
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q -o Acquire::Retries=3 update
+apt-get -q -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120 install --no-install-recommends "$@"
+"#;
+
+/// What is missing, and for whom.
+pub(crate) struct Missing<'a> {
+    /// Who needs it, in the plural.
+    pub(crate) who: &'a str,
+    /// What it is, for people.
+    pub(crate) what: &'a str,
+    pub(crate) packages: &'a [&'a str],
+    /// How one does without.
+    pub(crate) without: &'a str,
+}
+
+/// Installs them if we may, and says what it does.
+pub(crate) fn install(missing: &Missing<'_>) -> Result<()> {
+    let Missing { who, what, packages, without } = missing;
+    let line = packages.join(" ");
+    let advice = format!("On Debian: sudo apt-get install -y {line}\nWithout: {without}");
+    if !may_install()? {
+        bail!("{who} need {what}, which this machine does not have. {advice}");
+    }
+    println!("packages: {who} need {what}: installing {line}");
+    let started = Instant::now();
+    let mut install = Command::new("sh");
+    install.args(["-e", "-c", INSTALL, "install", NO_CLUSTER]).args(*packages);
+    let status = install.status().context("`sh` cannot be run")?;
+    ensure!(status.success(), "{line} could not be installed ({status}). {advice}");
+    println!("packages: [{}] {what} installed", stopwatch(started.elapsed()));
+    Ok(())
+}
+
+fn may_install() -> Result<bool> {
+    let root = read(Command::new("id").arg("-u"))?.trim() == "0";
+    let paths = env::var_os("PATH").unwrap_or_default();
+    let apt = env::split_paths(&paths).any(|directory| Path::join(&directory, "apt-get").is_file());
+    Ok(root && apt)
+}
