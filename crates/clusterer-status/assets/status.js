@@ -83,6 +83,7 @@ const count = (value) => value.toLocaleString("en");
 
 function roundTrip(seconds) {
   if (seconds === null || seconds === undefined) return "";
+  if (seconds === 0) return "< 1 ms";
   return seconds < 0.1 ? `${(seconds * 1000).toPrecision(2)} ms` : `${Math.round(seconds * 1000)} ms`;
 }
 

@@ -1,11 +1,12 @@
 //! The JSON: every field of it. What they mean is in docs/http.md, which a test compares with this.
 
-use crate::drawing::{Drawing, ShownModule, ShownNode};
+use crate::drawing::{Drawing, Figures, ShownModule, ShownNode};
 use crate::events::Told;
 use crate::sections::Drawn;
 use crate::wall::{Seconds, Wall};
 use clusterer::{
-    AdminState, Availability, LinkState, Moment, NodeView, Provisioning, Reachability,
+    AdminState, Availability, ClusterId, Failure, LinkState, Moment, NodeView, Provisioning,
+    Reachability, Watched,
 };
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -88,8 +89,28 @@ struct NodeJson<'a> {
     failed_attempts: u32,
     duration_seconds: u64,
     last_attempt_unix_seconds: Option<Seconds>,
+    since_unix_seconds: Option<Seconds>,
+    next_attempt_unix_seconds: Option<Seconds>,
+    last_error: Option<ErrorJson>,
+    round_trip_seconds: Option<Seconds>,
+    round_trip_mean_seconds: Option<Seconds>,
+    traffic: Traffic,
     link: Option<&'static str>,
     queued_bytes: usize,
+}
+
+#[derive(Serialize)]
+struct ErrorJson {
+    kind: &'static str,
+    time_unix_seconds: Option<Seconds>,
+}
+
+#[derive(Serialize)]
+struct Traffic {
+    received_packets: u64,
+    received_bytes: u64,
+    sent_packets: u64,
+    sent_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -106,6 +127,9 @@ struct ModuleJson<'a> {
 struct HeardJson {
     machine_id: i32,
     last_seen_unix_seconds: Seconds,
+    disabled_until_unix_seconds: Option<Seconds>,
+    received_packets: u64,
+    received_bytes: u64,
 }
 
 impl<'a> Snapshot<'a> {
@@ -176,9 +200,14 @@ impl Database {
 }
 
 impl<'a> NodeJson<'a> {
-    fn new(shown: &'a ShownNode, _: &Wall) -> Self {
+    fn new(shown: &'a ShownNode, wall: &Wall) -> Self {
         let NodeView { node, availability, link, link_state, .. } = &shown.view;
         let row = &node.row;
+        let Figures { next_attempt, round_trip, received, sent, queued_bytes } = shown.figures;
+        let error = |failure: Failure| ErrorJson {
+            kind: failure.cause.name(),
+            time_unix_seconds: Seconds::unless_never(failure.at),
+        };
         Self {
             cluster_id: row.cluster.get(),
             machine_id: row.machine.get(),
@@ -192,8 +221,19 @@ impl<'a> NodeJson<'a> {
             failed_attempts: row.failed_attempts,
             duration_seconds: row.duration.as_secs(),
             last_attempt_unix_seconds: Seconds::unless_never(availability.last_attempt),
+            since_unix_seconds: Seconds::unless_never(shown.view.since),
+            next_attempt_unix_seconds: next_attempt.map(|at| wall.time(at)),
+            last_error: shown.view.last_failure().map(error),
+            round_trip_seconds: round_trip.map(|trip| Seconds(trip.last)),
+            round_trip_mean_seconds: round_trip.map(|trip| Seconds(trip.smoothed)),
+            traffic: Traffic {
+                received_packets: received.packets,
+                received_bytes: received.bytes,
+                sent_packets: sent.packets,
+                sent_bytes: sent.bytes,
+            },
             link: link.and(Some(link_word(*link_state))),
-            queued_bytes: shown.figures.queued_bytes,
+            queued_bytes,
         }
     }
 }
@@ -201,17 +241,20 @@ impl<'a> NodeJson<'a> {
 impl<'a> ModuleJson<'a> {
     fn new(module: &'a ShownModule, wall: &Wall) -> Self {
         let registration = &module.registration;
-        let heard = |heard: &(_, Moment)| HeardJson {
-            machine_id: clusterer::MachineId::get(heard.0),
-            last_seen_unix_seconds: wall.time(heard.1),
+        let heard = |watched: &Watched| HeardJson {
+            machine_id: watched.node.machine.get(),
+            last_seen_unix_seconds: wall.time(watched.last_seen),
+            disabled_until_unix_seconds: watched.shut_until.map(|until| wall.time(until)),
+            received_packets: watched.received.packets,
+            received_bytes: watched.received.bytes,
         };
         Self {
             name: &registration.name,
-            cluster_id: registration.cluster.map(clusterer::ClusterId::get),
+            cluster_id: registration.cluster.map(ClusterId::get),
             protocol: registration.protocol.name(),
             timeout_seconds: Seconds(registration.timeout),
             auth_check: registration.auth_check,
-            nodes: module.heard.iter().map(heard).collect(),
+            nodes: module.watched.iter().map(heard).collect(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::sections::Drawn;
 use clusterer::{
-    Cluster, ClusterId, MachineId, Moment, NodeKey, NodeView, Provisioning, Registration,
+    Cluster, ClusterId, Moment, NodeView, Provisioning, Registration, RoundTrip, Volume, Watched,
 };
 use std::sync::Arc;
 
@@ -31,13 +31,17 @@ pub(crate) struct ShownNode {
 /// What changes all the time, and is told with the beat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Figures {
+    pub(crate) next_attempt: Option<Moment>,
+    pub(crate) round_trip: Option<RoundTrip>,
+    pub(crate) received: Volume,
+    pub(crate) sent: Volume,
     pub(crate) queued_bytes: usize,
 }
 
 #[derive(Debug)]
 pub(crate) struct ShownModule {
     pub(crate) registration: Registration,
-    pub(crate) heard: Vec<(MachineId, Moment)>,
+    pub(crate) watched: Vec<Watched>,
     pub(crate) version: u64,
 }
 
@@ -54,23 +58,22 @@ impl Drawing {
     /// Draws the node as version 1.
     pub(crate) fn of(cluster: &Cluster, at: Moment, sections: Drawn) -> Self {
         let view = cluster.view();
-        let show = |view: &NodeView| {
-            let queued_bytes = view.link.map_or(0, |link| cluster.queued_bytes(link));
-            ShownNode { view: view.clone(), figures: Figures { queued_bytes }, version: 1 }
+        let modules = view.modules();
+        let show = |view: &NodeView| ShownNode {
+            view: view.clone(),
+            figures: Figures {
+                next_attempt: view.next_attempt(),
+                round_trip: view.round_trip(),
+                received: modules.received(view.node.key()),
+                sent: view.sent(),
+                queued_bytes: view.link.map_or(0, |link| cluster.queued_bytes(link)),
+            },
+            version: 1,
         };
         let clusters = view.clusters().map(|it| (it.id, it.nodes.iter().map(show).collect()));
-        let modules = view.modules();
-        let heard = |registration: &Registration| {
-            let of = view.clusters().filter(|it| Some(it.id) == registration.cluster);
-            let keys = of.flat_map(|it| &it.nodes).map(|view| view.node.key());
-            keys.filter_map(|key: NodeKey| {
-                Some((key.machine, modules.last_seen(&registration.name, key)?))
-            })
-            .collect()
-        };
         let registrations = modules.registrations().map(|registration| ShownModule {
             registration: registration.clone(),
-            heard: heard(registration),
+            watched: modules.watched(registration, at).collect(),
             version: 1,
         });
         Self {
@@ -116,10 +119,10 @@ impl Drawing {
             }
         }
         for (old, new) in self.modules.iter_mut().zip(&mut new.modules) {
-            if everything && old.heard != new.heard {
+            if everything && old.watched != new.watched {
                 new.version = version;
             } else {
-                (new.heard, new.version) = (std::mem::take(&mut old.heard), old.version);
+                (new.watched, new.version) = (std::mem::take(&mut old.watched), old.version);
             }
         }
         if everything && !has_same_text(&self.sections, &new.sections) {
@@ -148,6 +151,8 @@ fn is_same(old: &NodeView, new: &NodeView) -> bool {
         && old.availability == new.availability
         && old.link.is_some() == new.link.is_some()
         && old.link_state == new.link_state
+        && old.since == new.since
+        && old.last_failure() == new.last_failure()
 }
 
 fn has_same_text(old: &Drawn, new: &Drawn) -> bool {

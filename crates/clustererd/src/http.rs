@@ -2,8 +2,10 @@
 
 use crate::config::Http;
 use crate::run::Failure;
+use crate::status;
 use clusterer::Cluster;
 use clusterer_mi::{CommandTable, HttpHandle, HttpServer, Token};
+use clusterer_ratelimit::RateLimit;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -18,14 +20,18 @@ pub(crate) fn bind(section: &Http) -> Result<HttpServer, Failure> {
     HttpServer::bind(config).map_err(|error| section.error(&error).into())
 }
 
-/// Serves the commands, and whether the node runs.
+/// Serves the commands, the status page, and whether the node runs.
 pub(crate) fn serve(
     server: HttpServer,
+    section: &Http,
     cluster: &Cluster,
+    ratelimit: Option<&RateLimit>,
     table: Arc<CommandTable>,
 ) -> Result<HttpHandle, Failure> {
     let node = cluster.clone();
-    server
+    // Without a token anybody who sees the page could press its buttons.
+    let control = section.token_file.value.as_ref().map(|_| format!("/{}", section.root.value));
+    status::mount(server, cluster, ratelimit, control.as_deref())
         .commands(table)
         .ready_when(move || if runs(&node) { Ok(()) } else { Err("stopped".to_owned()) })
         .serve()

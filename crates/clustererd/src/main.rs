@@ -9,6 +9,7 @@ mod config;
 mod exporter;
 mod http;
 mod run;
+mod status;
 
 use clap::{Parser, Subcommand};
 use config::{Config, LogLevel};

@@ -133,9 +133,11 @@ impl Node {
             }
             None => None,
         };
-        let http = match http {
-            Some(http) => Some(http::serve(http, &cluster, table)?),
-            None => None,
+        let http = match (http, &config.http) {
+            (Some(http), Some(section)) => {
+                Some(http::serve(http, section, &cluster, ratelimit.as_ref(), table)?)
+            }
+            _ => None,
         };
         tracing::info!(server_id = %own, listen = ?cluster.local_addresses(), "running");
         Ok(Self { cluster, datagram, exporter, fifo, http, ratelimit: running })

@@ -77,6 +77,16 @@ impl EventSender {
         })
     }
 
+    /// Waits until everything that was queued has been taken up, to be written to the client. A source that
+    /// waits for that before each event is as slow as its client, who is then never cut off for it.
+    ///
+    /// # Errors
+    /// When the client is gone or has been cut off.
+    pub async fn taken(&self) -> Result<(), StreamClosed> {
+        let all = self.queue.reserve_many(self.queue.max_capacity());
+        all.await.map(drop).map_err(|_| StreamClosed)
+    }
+
     /// Waits until the client is gone.
     pub async fn closed(&self) {
         self.queue.closed().await;
@@ -201,6 +211,23 @@ mod tests {
             }
             assert_eq!(count, fits, "{length}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_source_that_waits_is_as_slow_as_its_client() {
+        let (mut queue, activity) = queue(|sender| {
+            Box::pin(async move {
+                let event = ServerEvent::new("", &"x".repeat(MAX_BYTES));
+                while sender.taken().await.is_ok() && sender.send(&event).is_ok() {}
+            })
+        });
+        for _ in 0..8 {
+            poll_fn(|context| queue.poll_next(context)).await.unwrap();
+            // Time to send more than fits, for a source that does not wait.
+            tokio::task::yield_now().await;
+        }
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(std::pin::pin!(activity.unwanted()).poll(&mut context).is_pending());
     }
 
     #[tokio::test]
