@@ -23,6 +23,7 @@ mod membership;
 mod metrics;
 mod mi;
 mod outage;
+mod page;
 mod reload;
 mod replay;
 mod servers;

@@ -1,7 +1,7 @@
 //! As much of an HTTP client as the tests need: one request a connection.
 
 use anyhow::{Context as _, Result};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 pub struct Response {
     /// Its status.
     pub status: u16,
-    /// Its first line and headers.
+    /// Its first line and headers, in lower case.
     pub head: String,
     /// Its body.
     pub body: String,
@@ -41,28 +41,27 @@ pub fn request(
         text.push_str("\r\n");
     }
     stream.write_all(format!("{text}\r\n{body}").as_bytes())?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).with_context(|| format!("{method} {path}"))?;
-    let answer = String::from_utf8(answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("an HTTP answer")?;
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    Ok(Response {
-        status: status.context("a status")?,
-        head: head.to_owned(),
-        body: if chunked { join_chunks(body)? } else { body.to_owned() },
-    })
+    read(&mut BufReader::new(stream)).with_context(|| format!("{method} {path}"))
 }
 
-fn join_chunks(mut body: &str) -> Result<String> {
-    let mut whole = String::new();
-    loop {
-        let (length, rest) = body.split_once("\r\n").context("the length of a chunk")?;
-        let length = usize::from_str_radix(length, 16)?;
-        if length == 0 {
-            return Ok(whole);
-        }
-        whole.push_str(rest.get(..length).context("a whole chunk")?);
-        body = rest.get(length..).and_then(|rest| rest.strip_prefix("\r\n")).context("its end")?;
+/// Reads as much as the answer says it has: not everybody closes the connection.
+fn read(stream: &mut BufReader<TcpStream>) -> Result<Response> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        anyhow::ensure!(stream.read_line(&mut head)? > 0, "the connection ended within the head");
     }
+    let head = head.to_ascii_lowercase();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let mut body = Vec::new();
+    match length {
+        Some(length) => {
+            body.resize(length.trim().parse()?, 0);
+            stream.read_exact(&mut body)?;
+        }
+        None => {
+            stream.read_to_end(&mut body)?;
+        }
+    }
+    Ok(Response { status: status.context("a status")?, head, body: String::from_utf8(body)? })
 }

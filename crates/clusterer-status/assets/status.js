@@ -127,24 +127,28 @@ function stateOf(node) {
 }
 
 function drawRow(node) {
-  const row = make("tr", { "role": "row", "data-state": node.state, "data-node": key(node) });
-  fillRow(row, node);
-  return row;
+  return make("tr", { "role": "row", "data-state": node.state, "data-node": key(node) }, rowCells(node));
 }
 
+/** Replaces what differs and nothing else: a button stays under the finger, and a selection where it is. */
 function fillRow(row, node) {
   const focused = row.contains(document.activeElement);
   row.dataset.state = node.state;
+  rowCells(node).forEach((cell, at) => {
+    if (!cell.isEqualNode(row.cells[at])) row.cells[at].replaceWith(cell);
+  });
+  if (focused && !row.contains(document.activeElement)) row.querySelector("button")?.focus();
+}
+
+function rowCells(node) {
   const contents = cells(node);
   if (page.node.control) contents.push(control(node));
-  row.replaceChildren(...contents.map((content, at) => {
-    const blank = content === "" ? "" : null;
+  return contents.map((content, at) => {
     if (at === 0) return make("th", { scope: "row", role: "rowheader" }, content);
     const column = COLUMNS[at];
+    const blank = content === "" ? "" : null;
     return make("td", { "role": "cell", "data-label": column?.label ?? "", "class": column?.number ? "number" : null, "data-blank": blank }, content);
-  }));
-  // A button that was about to be pressed stays under the finger.
-  if (focused) row.querySelector("button")?.focus();
+  });
 }
 
 function drawClusters() {
