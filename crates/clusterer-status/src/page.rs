@@ -39,3 +39,25 @@ pub const ASSETS: [Asset; 3] = [
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the policy would refuse is not tried, and nothing is asked of anybody else.
+    #[test]
+    fn the_page_keeps_its_own_policy() {
+        for asset in ASSETS {
+            for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("]
+            {
+                assert!(!asset.body.contains(word), "{word} in {}", asset.path);
+            }
+            let foreign = asset.body.replace("http://www.w3.org/2000/svg", "");
+            assert!(!foreign.contains("://"), "{}", asset.path);
+        }
+        let [html, ..] = ASSETS.map(|asset| asset.body);
+        for inline in [" style=", "<style", " onclick=", "<script>"] {
+            assert!(!html.contains(inline), "{inline}");
+        }
+    }
+}

@@ -61,3 +61,53 @@ impl Serialize for Seconds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clusterer::BoxFuture;
+
+    /// The monotonic clock in milliseconds, the wall clock in seconds.
+    #[derive(Default)]
+    struct Hands(AtomicU64, AtomicU64);
+
+    impl Clock for Hands {
+        fn now(&self) -> Moment {
+            Moment::from_millis(self.0.load(Ordering::Relaxed))
+        }
+
+        fn unix(&self) -> UnixTime {
+            UnixTime::from_secs(self.1.load(Ordering::Relaxed))
+        }
+
+        fn sleep_until(&self, _: Moment) -> BoxFuture<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[test]
+    fn a_moment_is_always_the_same_time_until_the_wall_clock_is_set() {
+        let hands = Arc::new(Hands::default());
+        hands.1.store(1_000, Ordering::Relaxed);
+        let wall = Wall::new(hands.clone());
+        let show = |mono: u64, unix: u64| {
+            hands.0.store(mono, Ordering::Relaxed);
+            hands.1.store(unix, Ordering::Relaxed);
+            wall.look();
+            wall.time(Moment::from_millis(500)).0.as_millis()
+        };
+        assert_eq!(show(0, 1_000), 1_000_500);
+        // It shows whole seconds, so these two are no jumps.
+        assert_eq!(show(1_999, 1_000), 1_000_500);
+        assert_eq!(show(2_000, 1_003), 1_000_500);
+        assert_eq!(show(3_000, 1_005), 1_002_500);
+        assert_eq!(show(4_000, 5), 1_500, "it was set back");
+    }
+
+    #[test]
+    fn seconds_are_whole_where_they_can_be() {
+        let text = |millis| serde_json::to_string(&Seconds(Duration::from_millis(millis))).unwrap();
+        assert_eq!([text(0), text(2_000), text(1_795_363_200_123)], ["0", "2", "1795363200.123"]);
+        assert_eq!(Seconds::unless_never(UnixTime::ZERO), None);
+    }
+}

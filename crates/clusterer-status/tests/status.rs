@@ -11,10 +11,11 @@
 mod bench;
 
 use bench::{Bench, key, name};
-use clusterer::State;
+use clusterer::{Protocol, State};
 use clusterer_status::{EVENTS, Status, Update, Updates};
 use expect_test::expect;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -55,13 +56,24 @@ async fn a_snapshot_has_everything() {
                   "duration_seconds": 30,
                   "failed_attempts": 3,
                   "last_attempt_unix_seconds": null,
+                  "last_error": null,
                   "link": "dialling",
                   "machine_id": 2,
+                  "next_attempt_unix_seconds": 1000001,
                   "no_tries": 0,
                   "protocol": "bin",
                   "queued_bytes": 0,
+                  "round_trip_mean_seconds": null,
+                  "round_trip_seconds": null,
+                  "since_unix_seconds": 1000000,
                   "state": "up",
                   "state_number": 1,
+                  "traffic": {
+                    "received_bytes": 0,
+                    "received_packets": 0,
+                    "sent_bytes": 0,
+                    "sent_packets": 0
+                  },
                   "url": "bin:127.0.0.2:5566"
                 },
                 {
@@ -71,13 +83,24 @@ async fn a_snapshot_has_everything() {
                   "duration_seconds": 30,
                   "failed_attempts": 3,
                   "last_attempt_unix_seconds": null,
+                  "last_error": null,
                   "link": "dialling",
                   "machine_id": 3,
+                  "next_attempt_unix_seconds": 1000001,
                   "no_tries": 0,
                   "protocol": "bin",
                   "queued_bytes": 0,
+                  "round_trip_mean_seconds": null,
+                  "round_trip_seconds": null,
+                  "since_unix_seconds": 1000000,
                   "state": "up",
                   "state_number": 1,
+                  "traffic": {
+                    "received_bytes": 0,
+                    "received_packets": 0,
+                    "sent_bytes": 0,
+                    "sent_packets": 0
+                  },
                   "url": "bin:127.0.0.3:5566"
                 }
               ]
@@ -105,12 +128,18 @@ async fn a_snapshot_has_everything() {
               "name": "ratelimit",
               "nodes": [
                 {
+                  "disabled_until_unix_seconds": null,
                   "last_seen_unix_seconds": 1000000,
-                  "machine_id": 2
+                  "machine_id": 2,
+                  "received_bytes": 0,
+                  "received_packets": 0
                 },
                 {
+                  "disabled_until_unix_seconds": null,
                   "last_seen_unix_seconds": 1000000,
-                  "machine_id": 3
+                  "machine_id": 3,
+                  "received_bytes": 0,
+                  "received_packets": 0
                 }
               ],
               "protocol": "bin",
@@ -129,6 +158,38 @@ async fn a_snapshot_has_everything() {
           "version": "1.2.3"
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&snapshot(&status)).unwrap());
+    bench.node.shutdown().await;
+}
+
+/// Every key there is, at whatever depth.
+fn keys(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(key, value)| {
+            found.insert(key.clone());
+            keys(value, found);
+        }),
+        Value::Array(values) => values.iter().for_each(|value| keys(value, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn every_field_is_documented() {
+    let bench = Bench::start().await;
+    bench.register("ratelimit").await;
+    let status = Status::builder("program", "1").control("/mi").watch(&bench.node);
+    bench.node.set_state(key(3), State::Probing, Protocol::Bin).await.unwrap();
+    let mut updates = status.updates();
+    let mut found = BTreeSet::new();
+    while !found.contains("text") || !found.contains("kind") {
+        keys(&next(&mut updates).await.1, &mut found);
+        keys(&snapshot(&status), &mut found);
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/http.md");
+    let documented = std::fs::read_to_string(path).unwrap();
+    let missing: Vec<_> =
+        found.iter().filter(|key| !documented.contains(&format!("`{key}`"))).collect();
+    assert_eq!(missing, Vec::<&String>::new());
     bench.node.shutdown().await;
 }
 
@@ -301,5 +362,4 @@ async fn readers_end_with_the_status_which_keeps_the_node() {
     drop(status);
     assert!(within(updates.next()).await.is_none());
     assert!(weak.upgrade().is_none());
-    assert_eq!(key(2).machine.get(), 2);
 }
