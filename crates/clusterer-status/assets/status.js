@@ -105,7 +105,7 @@ const COLUMNS = [
 function cells(node) {
   const lines = (...parts) => make("div", { class: "cell" }, parts.filter(Boolean).map((part) => make("div", {}, part)));
   const small = (text) => make("span", { class: "small" }, text);
-  const traffic = (packets, size) => size === undefined ? "" : lines(bytes(size), make("span", { class: "small", title: plural(packets, "packet") }, `${scaled(packets, 1000, ["", "k", "M", "G"])} packets`));
+  const traffic = (packets, size) => size === undefined ? "" : lines(bytes(size), make("span", { class: "small", title: plural(packets, "packet") }, `${scaled(packets, 1000, ["", "k", "M", "G"])} packet${packets === 1 ? "" : "s"}`));
   const error = node.last_error;
   const failed = error?.time_unix_seconds ?? node.last_attempt_unix_seconds;
   const most = Math.max(1, node.failed_attempts);

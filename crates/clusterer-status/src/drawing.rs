@@ -119,8 +119,8 @@ impl Drawing {
             }
         }
         for (old, new) in self.modules.iter_mut().zip(&mut new.modules) {
-            if everything && old.watched != new.watched {
-                new.version = version;
+            if (everything && old.watched != new.watched) || gates(old).ne(gates(new)) {
+                (new.version, differs) = (version, true);
             } else {
                 (new.watched, new.version) = (std::mem::take(&mut old.watched), old.version);
             }
@@ -153,6 +153,11 @@ fn is_same(old: &NodeView, new: &NodeView) -> bool {
         && old.link_state == new.link_state
         && old.since == new.since
         && old.last_failure() == new.last_failure()
+}
+
+/// Until when each node is shut out, which is no figure.
+fn gates(module: &ShownModule) -> impl Iterator<Item = Option<Moment>> {
+    module.watched.iter().map(|watched| watched.shut_until)
 }
 
 fn has_same_text(old: &Drawn, new: &Drawn) -> bool {
