@@ -76,7 +76,7 @@ fn save(base64: &str) -> Result<()> {
     Ok(())
 }
 
-/// Base64 with its padding, as WebDriver sends pictures.
+/// Base64 with its padding, as `WebDriver` sends pictures.
 fn decode(text: &str) -> Option<Vec<u8>> {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digits: Option<Vec<u32>> = text
