@@ -87,7 +87,7 @@ struct NodeJson<'a> {
     state_number: u8,
     no_tries: u32,
     failed_attempts: u32,
-    duration_seconds: u64,
+    duration_seconds: u32,
     last_attempt_unix_seconds: Option<Seconds>,
     since_unix_seconds: Option<Seconds>,
     next_attempt_unix_seconds: Option<Seconds>,
@@ -139,9 +139,15 @@ impl<'a> Snapshot<'a> {
         drawing: &'a Drawing,
         events: Vec<&'a Told>,
     ) -> Self {
-        let clusters = drawing.clusters.iter().map(|(cluster, nodes)| ClusterJson {
-            cluster_id: cluster.get(),
-            nodes: nodes.iter().map(|node| NodeJson::new(node, wall)).collect(),
+        let mut shown = drawing.nodes.iter();
+        let clusters = drawing.view.clusters().map(|cluster| ClusterJson {
+            cluster_id: cluster.id.get(),
+            nodes: cluster
+                .nodes
+                .iter()
+                .zip(shown.by_ref())
+                .map(|(node, shown)| NodeJson::new(&node, shown, wall))
+                .collect(),
         });
         Self {
             time_unix_seconds: wall.time(drawing.at),
@@ -168,12 +174,13 @@ impl<'a> Change<'a> {
         since: u64,
         events: Vec<&'a Told>,
     ) -> Self {
-        let nodes = drawing.nodes().filter(|node| node.version > since);
+        let nodes = drawing.view.nodes().zip(&drawing.nodes);
+        let nodes = nodes.filter(|(_, shown)| shown.version > since);
         let modules = drawing.modules.iter().filter(|module| module.version > since);
         Self {
             time_unix_seconds: wall.time(drawing.at),
             database: Database::new(wall, &drawing.provisioning),
-            nodes: nodes.map(|node| NodeJson::new(node, wall)).collect(),
+            nodes: nodes.map(|(node, shown)| NodeJson::new(&node, shown, wall)).collect(),
             modules: modules.map(|module| ModuleJson::new(module, wall)).collect(),
             sections: (drawing.sections_version > since).then_some(&drawing.sections),
             events,
@@ -200,8 +207,8 @@ impl Database {
 }
 
 impl<'a> NodeJson<'a> {
-    fn new(shown: &'a ShownNode, wall: &Wall) -> Self {
-        let NodeView { node, availability, link, link_state, .. } = &shown.view;
+    fn new(view: &NodeView<'a>, shown: &ShownNode, wall: &Wall) -> Self {
+        let NodeView { node, availability, link, link_state, since, .. } = *view;
         let row = &node.row;
         let Figures { next_attempt, round_trip, received, sent, queued_bytes } = shown.figures;
         let error = |failure: Failure| ErrorJson {
@@ -215,15 +222,15 @@ impl<'a> NodeJson<'a> {
             url: row.url.as_str(),
             protocol: row.url.protocol().name(),
             description: &row.description,
-            state: state_word(availability),
+            state: state_word(&availability),
             state_number: availability.state().number(),
             no_tries: availability.no_tries,
             failed_attempts: row.failed_attempts,
-            duration_seconds: row.duration.as_secs(),
+            duration_seconds: row.duration,
             last_attempt_unix_seconds: Seconds::unless_never(availability.last_attempt),
-            since_unix_seconds: Seconds::unless_never(shown.view.since),
+            since_unix_seconds: Seconds::unless_never(since),
             next_attempt_unix_seconds: next_attempt.map(|at| wall.time(at)),
-            last_error: shown.view.last_failure().map(error),
+            last_error: view.last_failure().map(error),
             round_trip_seconds: round_trip.map(|trip| Seconds(trip.last)),
             round_trip_mean_seconds: round_trip.map(|trip| Seconds(trip.smoothed)),
             traffic: Traffic {
@@ -232,7 +239,7 @@ impl<'a> NodeJson<'a> {
                 sent_packets: sent.packets,
                 sent_bytes: sent.bytes,
             },
-            link: link.and(Some(link_word(*link_state))),
+            link: link.and(Some(link_word(link_state))),
             queued_bytes,
         }
     }

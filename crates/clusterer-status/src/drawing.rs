@@ -2,7 +2,7 @@
 
 use crate::sections::Drawn;
 use clusterer::{
-    Cluster, ClusterId, Moment, NodeView, Provisioning, Registration, RoundTrip, Volume, Watched,
+    Cluster, Moment, NodeView, Provisioning, Registration, RoundTrip, View, Volume, Watched,
 };
 use std::sync::Arc;
 
@@ -14,16 +14,17 @@ pub(crate) struct Drawing {
     pub(crate) version: u64,
     /// When a cluster, node, module or section came or went: a reader begins anew.
     pub(crate) layout_version: u64,
-    pub(crate) clusters: Vec<(ClusterId, Vec<ShownNode>)>,
+    pub(crate) view: Arc<View>,
+    /// One for each of the view's nodes, in its order.
+    pub(crate) nodes: Vec<ShownNode>,
     pub(crate) modules: Vec<ShownModule>,
     pub(crate) sections: Drawn,
     pub(crate) sections_version: u64,
     pub(crate) provisioning: Arc<Provisioning>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct ShownNode {
-    pub(crate) view: NodeView,
     pub(crate) figures: Figures,
     pub(crate) version: u64,
 }
@@ -55,79 +56,71 @@ pub(crate) enum Depth {
 }
 
 impl Drawing {
-    /// Draws the node as version 1.
-    pub(crate) fn of(cluster: &Cluster, at: Moment, sections: Drawn) -> Self {
+    /// Draws the node, all of it as this version.
+    pub(crate) fn of(cluster: &Cluster, at: Moment, sections: Drawn, version: u64) -> Self {
         let view = cluster.view();
         let modules = view.modules();
-        let show = |view: &NodeView| ShownNode {
-            view: view.clone(),
+        let nodes = view.nodes().map(|node| ShownNode {
             figures: Figures {
-                next_attempt: view.next_attempt(),
-                round_trip: view.round_trip(),
-                received: modules.received(view.node.key()),
-                sent: view.sent(),
-                queued_bytes: view.link.map_or(0, |link| cluster.queued_bytes(link)),
+                next_attempt: node.next_attempt(),
+                round_trip: node.round_trip(),
+                received: modules.received(node.node.key()),
+                sent: node.sent(),
+                queued_bytes: node.link.map_or(0, |link| cluster.queued_bytes(link)),
             },
-            version: 1,
-        };
-        let clusters = view.clusters().map(|it| (it.id, it.nodes.iter().map(show).collect()));
+            version,
+        });
         let registrations = modules.registrations().map(|registration| ShownModule {
             registration: registration.clone(),
             watched: modules.watched(registration, at).collect(),
-            version: 1,
+            version,
         });
         Self {
             at,
-            version: 1,
-            layout_version: 1,
-            clusters: clusters.collect(),
+            version,
+            layout_version: version,
+            nodes: nodes.collect(),
             modules: registrations.collect(),
             sections,
-            sections_version: 1,
+            sections_version: version,
             provisioning: cluster.provisioning(),
+            view,
         }
     }
 
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = &ShownNode> {
-        self.clusters.iter().flat_map(|(_, nodes)| nodes)
-    }
-
-    /// Becomes `new`. What differs gets the next version; figures that are not to be told yet stay as they
-    /// were told. Everything is the next version also if nothing differs: then that is what is told.
+    /// Becomes `new`, in which what does not differ gets the version it had. Figures that are not to be told
+    /// yet stay as they were told. Everything is the new version also if nothing differs: then that is what is
+    /// told.
     pub(crate) fn take(&mut self, mut new: Self, depth: Depth) {
-        let version = self.version.saturating_add(1);
+        let version = new.version;
         if self.has_layout(&new) {
-            let is_told = self.compare(&mut new, depth, version) || depth == Depth::Everything;
+            let is_told = self.compare(&mut new, depth) || depth == Depth::Everything;
             new.layout_version = self.layout_version;
             new.version = if is_told { version } else { self.version };
-        } else {
-            (new.layout_version, new.version) = (version, version);
         }
         *self = new;
     }
 
-    /// Gives what differs in `new` this version. Returns whether something does.
-    fn compare(&mut self, new: &mut Self, depth: Depth, version: u64) -> bool {
+    /// Gives what does not differ in `new` its version. Returns whether something does.
+    fn compare(&mut self, new: &mut Self, depth: Depth) -> bool {
         let everything = depth == Depth::Everything;
         let mut differs = !Arc::ptr_eq(&self.provisioning, &new.provisioning);
-        let new_nodes = new.clusters.iter_mut().flat_map(|(_, nodes)| nodes);
-        for (old, new) in self.nodes().zip(new_nodes) {
-            if is_same(&old.view, &new.view) && (!everything || old.figures == new.figures) {
-                (new.figures, new.version) = (old.figures, old.version);
+        let views = self.view.nodes().zip(new.view.nodes());
+        for ((from, to), (old, new)) in views.zip(self.nodes.iter().zip(&mut new.nodes)) {
+            if is_same(&from, &to) && (!everything || old.figures == new.figures) {
+                *new = *old;
             } else {
-                (new.version, differs) = (version, true);
+                differs = true;
             }
         }
         for (old, new) in self.modules.iter_mut().zip(&mut new.modules) {
             if (everything && old.watched != new.watched) || gates(old).ne(gates(new)) {
-                (new.version, differs) = (version, true);
+                differs = true;
             } else {
                 (new.watched, new.version) = (std::mem::take(&mut old.watched), old.version);
             }
         }
-        if everything && !has_same_text(&self.sections, &new.sections) {
-            new.sections_version = version;
-        } else {
+        if !everything || has_same_text(&self.sections, &new.sections) {
             new.sections = std::mem::take(&mut self.sections);
             new.sections_version = self.sections_version;
         }
@@ -136,18 +129,18 @@ impl Drawing {
 
     /// Whether the same things are shown, in the same order.
     fn has_layout(&self, new: &Self) -> bool {
-        let clusters = |it: &Self| it.clusters.iter().map(|(id, _)| *id).collect::<Vec<_>>();
-        let key = |it: &ShownNode| it.view.node.key();
+        let clusters = |it: &Self| it.view.clusters().map(|it| it.id).collect::<Vec<_>>();
+        let key = |it: NodeView<'_>| it.node.key();
         let registrations = self.modules.iter().map(|it| &it.registration);
         clusters(self) == clusters(new)
-            && self.nodes().map(key).eq(new.nodes().map(key))
+            && self.view.nodes().map(key).eq(new.view.nodes().map(key))
             && registrations.eq(new.modules.iter().map(|it| &it.registration))
             && self.sections.keys().eq(new.sections.keys())
     }
 }
 
-fn is_same(old: &NodeView, new: &NodeView) -> bool {
-    (Arc::ptr_eq(&old.node, &new.node) || old.node == new.node)
+fn is_same(old: &NodeView<'_>, new: &NodeView<'_>) -> bool {
+    (std::ptr::eq(old.node, new.node) || old.node == new.node)
         && old.availability == new.availability
         && old.link.is_some() == new.link.is_some()
         && old.link_state == new.link_state

@@ -68,7 +68,7 @@ fn sort(kind: &EventKind) -> (&'static str, Option<NodeKey>) {
         EventKind::LinkChanged { node, .. } => ("link_changed", Some(*node)),
         EventKind::ModuleRegistered(_) => ("module_registered", None),
         EventKind::ModuleTimeout { node, .. } => ("module_timeout", Some(*node)),
-        EventKind::NodeAdded(view) => ("node_added", Some(view.node.key())),
+        EventKind::NodeAdded { node, .. } => ("node_added", Some(node.key())),
         EventKind::NodeRemoved(node) => ("node_removed", Some(node.key())),
         EventKind::NodeReplaced { to, .. } => ("node_replaced", Some(to.key())),
         EventKind::ReloadFailed(_) => ("reload_failed", None),

@@ -51,8 +51,11 @@ pub(crate) struct Inner {
 }
 
 /// What readers are told from.
+#[derive(Default)]
 struct Told {
-    drawing: Drawing,
+    /// There while somebody reads: it keeps the table that it shows in memory.
+    drawing: Option<Drawing>,
+    version: u64,
     recent: Recent,
 }
 
@@ -113,8 +116,7 @@ impl Builder {
             started,
             listen: cluster.local_addresses(),
         };
-        let drawing = Drawing::of(cluster, started, sections.draw());
-        let told = Mutex::new(Told { drawing, recent: Recent::default() });
+        let told = Mutex::default();
         let (bell, _) = watch::channel(Ring::default());
         let reader = Arc::new(Notify::new());
         let cluster = cluster.clone();
@@ -136,7 +138,7 @@ impl Status {
     #[must_use]
     pub fn snapshot(&self) -> String {
         let Inner { cluster, about, wall, sections, .. } = &*self.inner;
-        let drawing = Drawing::of(cluster, wall.look(), sections.draw());
+        let drawing = Drawing::of(cluster, wall.look(), sections.draw(), 0);
         let told = self.inner.told();
         render(&Snapshot::new(about, wall, &drawing, told.recent.after(0)))
     }
@@ -162,7 +164,8 @@ impl Inner {
     /// What is new to a reader, if anything is. Snapshots are for those who have seen nothing yet, and after
     /// something came or went.
     pub(crate) fn news(&self, seen: &mut Option<Seen>) -> Option<News> {
-        let Told { drawing, recent } = &*self.told();
+        let Told { drawing, recent, .. } = &*self.told();
+        let drawing = drawing.as_ref()?;
         let present = Seen { version: drawing.version, event: recent.last() };
         let news = match *seen {
             Some(Seen { version, event }) if version >= drawing.layout_version => {
@@ -187,10 +190,25 @@ impl Inner {
         let sections = self.sections.draw();
         let mut told = self.told();
         // Under the lock, so that an older drawing never replaces a newer one.
-        let drawing = Drawing::of(&self.cluster, self.wall.look(), sections);
-        told.drawing.take(drawing, depth);
+        told.version = told.version.saturating_add(1);
+        let new = Drawing::of(&self.cluster, self.wall.look(), sections, told.version);
+        match &mut told.drawing {
+            Some(drawing) => drawing.take(new, depth),
+            None => told.drawing = Some(new),
+        }
         drop(told);
         self.ring(false);
+    }
+
+    /// Whether somebody reads. If nobody does, what was drawn for them is let go.
+    fn is_read(&self) -> bool {
+        let mut told = self.told();
+        // Under the lock: a reader counts before it has anything drawn.
+        let is_read = self.bell.receiver_count() > 0;
+        if !is_read {
+            told.drawing = None;
+        }
+        is_read
     }
 
     fn ring(&self, ended: bool) {
@@ -217,9 +235,7 @@ async fn run(inner: Weak<Inner>, mut events: Subscription, reader: Arc<Notify>) 
     let (mut drawn, mut beat) = (Instant::now(), Instant::now());
     let mut has_happened = false;
     loop {
-        let Some(is_read) = inner.upgrade().map(|inner| inner.bell.receiver_count() > 0) else {
-            return;
-        };
+        let Some(is_read) = inner.upgrade().map(|inner| inner.is_read()) else { return };
         let due = match (is_read, has_happened) {
             (false, _) => None,
             (true, false) => Some(beat + BEAT),

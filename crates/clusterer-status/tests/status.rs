@@ -16,6 +16,7 @@ use clusterer_status::{EVENTS, Status, Update, Updates};
 use expect_test::expect;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -272,6 +273,26 @@ async fn a_reader_begins_anew_when_nodes_come_or_go() {
     };
     assert_eq!(kind, "snapshot");
     assert_eq!(after["clusters"][0]["nodes"].as_array().map(Vec::len), Some(1));
+    bench.node.shutdown().await;
+}
+
+#[tokio::test]
+async fn no_former_table_is_kept_once_nobody_reads() {
+    let bench = Bench::start().await;
+    let status = Status::builder("program", "1").watch(&bench.node);
+    let former = Arc::downgrade(&bench.node.view());
+    let mut updates = status.updates();
+    next(&mut updates).await;
+    drop(updates);
+    bench.node.reload().await.unwrap();
+    // Its task lets go of it when it has heard of the reload.
+    let gone = async {
+        while former.upgrade().is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(gone).await;
+    assert_eq!(next(&mut status.updates()).await.0, "snapshot");
     bench.node.shutdown().await;
 }
 
