@@ -4,7 +4,7 @@
 //! Where root runs it, daemons can have a host each, a network namespace on a wire of the test's own, or a
 //! small file system that the test fills.
 //!
-//! What every store of nodes must do is here, too ([`conformance`]), for the tests of each.
+//! What every store of nodes must do is here, too ([`mod@conformance`]), for the tests of each.
 //!
 //! Everything is read over MI from the separate processes, waits are for a condition with a deadline,
 //! and dropping the lab ends its processes and removes its files.
