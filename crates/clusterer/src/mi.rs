@@ -137,7 +137,7 @@ fn node_data(view: NodeView<'_>) -> MiData {
         ("node_id", MiData::from(machine)),
         ("db_id", row.id.get().into()),
         ("url", row.url.as_str().into()),
-        ("link_state", link_state(reachability).into()),
+        ("link_state", link_state(admin, reachability).into()),
         ("state", if admin == AdminState::Enabled { "enabled" } else { "disabled" }.into()),
         ("next_hop", if is_up { machine.to_string() } else { "none".to_owned() }.into()),
         ("description", (&*row.description).into()),
@@ -149,11 +149,11 @@ fn node_data(view: NodeView<'_>) -> MiData {
     ])
 }
 
-/// 4.0's words: a node that is temporarily disabled is down until it is tried again.
-const fn link_state(reachability: Reachability) -> &'static str {
-    match reachability {
-        Reachability::Up => "Up",
-        Reachability::Probing => "Probe",
+/// 4.0's words: a node that is disabled is down, and one that is so temporarily until it is tried again.
+const fn link_state(admin: AdminState, reachability: Reachability) -> &'static str {
+    match (admin, reachability) {
+        (AdminState::Enabled, Reachability::Up) => "Up",
+        (AdminState::Enabled, Reachability::Probing) => "Probe",
         _ => "Down",
     }
 }
@@ -195,6 +195,16 @@ mod tests {
             Ok(Status { node, state, protocol }) => format!("{node} {state} {protocol}"),
             Err(error) => error.to_string(),
         }
+    }
+
+    #[test]
+    fn a_disabled_node_is_down_however_reachable_it_is() {
+        for reachability in [Reachability::Up, Reachability::Probing, Reachability::Disabled] {
+            assert_eq!(link_state(AdminState::Down, reachability), "Down");
+        }
+        assert_eq!(link_state(AdminState::Enabled, Reachability::Up), "Up");
+        assert_eq!(link_state(AdminState::Enabled, Reachability::Probing), "Probe");
+        assert_eq!(link_state(AdminState::Enabled, Reachability::Disabled), "Down");
     }
 
     #[test]
