@@ -197,6 +197,9 @@ fn bind(spec: &Spec, params: Params) -> Result<Args, RpcError> {
             }
         }
         Params::Named(members) => {
+            if members.len() > slots.len() {
+                return Err(RpcError::params(COUNT));
+            }
             for (name, value) in members {
                 let slot = slots.iter_mut().find(|(param, _)| param.is_called(&name));
                 match slot {

@@ -96,6 +96,8 @@ fn wrong_parameters_are_told_as_4_0_tells_them() {
     for few_or_many in ["[]", "{}", "[1,2]", r#"{"cluster_id":1}"#, "[1,2,1,1,1,1]"] {
         assert_eq!(call("set", few_or_many), count, "{few_or_many}");
     }
+    // 4.0 counts before it looks at names.
+    assert_eq!(call("ok", r#"{"x":1}"#), count);
     for other in [r#"{"bogus":1}"#, r#"{"node_id":1,"machine_id":1,"status":1,"cluster_id":1}"#] {
         assert_eq!(call("set", other), names, "{other}");
     }
