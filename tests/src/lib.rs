@@ -1,6 +1,7 @@
 //! A laboratory of real processes: a temporary directory with a database, daemons on addresses of their
 //! own, their management interface, and private database servers. The end-to-end tests and `cargo xtask
-//! demo` are built on it. A browser without a window looks at the status page.
+//! demo` are built on it. A browser without a window looks at the status page, `opensips-cli` manages the
+//! daemons as it manages OpenSIPS.
 //! Where root runs it, daemons can have a host each, a network namespace on a wire of the test's own, or a
 //! small file system that the test fills.
 //!
@@ -12,12 +13,14 @@
 mod address;
 mod browser;
 mod change;
+mod complete;
 pub mod conformance;
 mod daemon;
 mod guardian;
 mod host;
 mod http;
 mod lab;
+mod opensips_cli;
 mod program;
 mod pulse;
 pub mod servers;
@@ -29,10 +32,12 @@ mod wire;
 pub use address::free_address;
 pub use browser::{Browser, Scheme};
 pub use change::Change;
+pub use complete::{Completed, complete};
 pub use daemon::{Daemon, Place};
 pub use host::Host;
 pub use http::{Response, request};
 pub use lab::{Lab, NodeRow};
+pub use opensips_cli::OpensipsCli;
 pub use program::program;
 pub use pulse::Pulse;
 pub use skip::skip;

@@ -1,4 +1,4 @@
-//! Where the programs under test are.
+//! Where the programs under test are, and what is kept beside them.
 
 use anyhow::{Context as _, Result, ensure};
 use std::env;
@@ -17,4 +17,14 @@ pub fn program(name: &str) -> Result<PathBuf> {
         found.with_context(|| format!("{name} is not built: cargo build --workspace --bins"))?;
     ensure!(path.is_absolute(), "{} is not absolute", path.display());
     Ok(path)
+}
+
+/// The directory of what was built by this profile, `target/PROFILE`, in which lies what one run leaves for
+/// the next.
+pub(crate) fn built() -> Result<PathBuf> {
+    let running = env::current_exe().context("where am I?")?;
+    // Tests are in target/PROFILE/deps, programs in target/PROFILE.
+    let directory = running.parent().context("a program is in a directory")?;
+    let profile = if directory.ends_with("deps") { directory.parent() } else { Some(directory) };
+    Ok(profile.context("deps is in a directory")?.to_owned())
 }

@@ -3,8 +3,8 @@
 
 use super::account::Account;
 use super::{Kind, mariadb, postgres};
+use crate::program::built;
 use anyhow::{Context as _, Result, bail};
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::id;
@@ -58,14 +58,10 @@ fn keep(data: &Path, kept: &Path) -> Result<()> {
 
 /// Where the directory of this version is kept, if it is.
 fn kept(kind: Kind, user: &str) -> Result<PathBuf> {
-    let running = env::current_exe().context("where am I?")?;
-    // Tests are in target/PROFILE/deps, programs in target/PROFILE.
-    let directory = running.parent().context("a program is in a directory")?;
-    let profile = if directory.ends_with("deps") { directory.parent() } else { Some(directory) };
     let name = format!("{} {user} {GENERATION}", kind.version()?);
     let name: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    Ok(profile.context("deps is in a directory")?.join("servers").join(name))
+    Ok(built()?.join("servers").join(name))
 }
 
 /// Copies what is in a directory, permissions included.
