@@ -11,6 +11,7 @@
 mod away;
 mod bad_bytes;
 mod bad_config;
+mod carriers;
 mod ctl;
 mod databases;
 mod demo;
