@@ -11,6 +11,9 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// What the skipped tests have in common.
+const NAME: &str = "opensips-cli";
+
 /// Exact versions, with the hashes of their files.
 const REQUIREMENTS: &str = include_str!("../opensips-cli/requirements.txt");
 
@@ -66,18 +69,18 @@ impl OpensipsCli {
     ///
     /// # Errors
     /// Installing it failed, though the index was reached, or a skip cannot be reported.
-    pub fn for_test(test: &str) -> Result<Option<Self>> {
+    pub fn for_test() -> Result<Option<Self>> {
         if env::var_os(Self::REFUSED).is_some() {
-            skip(test, "no opensips-cli was wanted")?;
+            skip(NAME, "no opensips-cli was wanted")?;
         } else if Self::installable().is_err() {
-            skip(test, "python3 with venv is not installed")?;
+            skip(NAME, "python3 with venv is not installed")?;
         } else {
             match install()? {
                 Installed::At(environment) => {
                     let home = tempfile::Builder::new().prefix("clusterer-home-").tempdir()?;
                     return Ok(Some(Self { environment, home }));
                 }
-                Installed::Unreachable => skip(test, "PyPI cannot be reached")?,
+                Installed::Unreachable => skip(NAME, "PyPI cannot be reached")?,
             }
         }
         Ok(None)

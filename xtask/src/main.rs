@@ -79,6 +79,9 @@ enum Chore {
         /// Start no browser; the tests of the status page are skipped
         #[arg(long)]
         no_browser: bool,
+        /// Install no opensips-cli; the tests that manage daemons with it are skipped
+        #[arg(long)]
+        no_opensips_cli: bool,
     },
     /// Check the layering of the crates and what reviewers would forget
     Tidy,
@@ -99,8 +102,8 @@ fn main() -> ExitCode {
         }
         Chore::Sim { seed: Some(seed), nodes, .. } => sim::trace(seed, nodes),
         Chore::Sim { seeds, first, nodes, .. } => sim::batch(&sim::Options { seeds, first, nodes }),
-        Chore::Test { ci, no_servers, no_browser } => {
-            test::run(&root, &test::Options { ci, no_servers, no_browser })
+        Chore::Test { ci, no_servers, no_browser, no_opensips_cli } => {
+            test::run(&root, &test::Options { ci, no_servers, no_browser, no_opensips_cli })
         }
         Chore::Tidy => tidy::run(&root),
     };

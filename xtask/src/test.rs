@@ -1,9 +1,10 @@
-//! `cargo xtask test`: every test there is, with database servers started for the run, and a browser at hand.
+//! `cargo xtask test`: every test there is, with database servers started for the run, and what else the tests
+//! use at hand.
 
 use std::{fs, path::Path, process, time::Instant};
 
 use anyhow::{Context as _, Result, bail};
-use clusterer_tests::{Browser, servers::Kind};
+use clusterer_tests::{Browser, OpensipsCli, servers::Kind};
 
 use crate::{
     packages::{self, Missing},
@@ -19,6 +20,16 @@ pub(crate) struct Options {
     pub(crate) ci: bool,
     pub(crate) no_servers: bool,
     pub(crate) no_browser: bool,
+    pub(crate) no_opensips_cli: bool,
+}
+
+impl Options {
+    /// The variables that tell the tests what to do without.
+    fn refused(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        [(self.no_browser, Browser::REFUSED), (self.no_opensips_cli, OpensipsCli::REFUSED)]
+            .into_iter()
+            .filter_map(|(is_refused, name)| is_refused.then_some((name, "1")))
+    }
 }
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
@@ -35,6 +46,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     } else {
         ensure_browser()?;
     }
+    if options.no_opensips_cli {
+        println!("test: NO OPENSIPS-CLI (--no-opensips-cli): the tests with it are skipped");
+    } else {
+        ensure_python()?;
+    }
 
     println!("test: building the programs, the end-to-end tests start them");
     run_command(&mut cargo(root, "build --workspace --bins"))?;
@@ -42,7 +58,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let servers = if options.no_servers { Servers::none() } else { Servers::start()? };
 
     println!("test: [{}] unit tests, integration tests, doctests", stopwatch(started.elapsed()));
-    let (outcome, skipped) = run_tests(root, &servers, options.no_browser)?;
+    let (outcome, skipped) = run_tests(root, &servers, options)?;
     drop(servers);
 
     for skip in &skipped {
@@ -70,8 +86,22 @@ fn ensure_browser() -> Result<()> {
     Browser::installed()
 }
 
+/// Sees to it that there is a Python which can install opensips-cli: installs what that takes if we may.
+fn ensure_python() -> Result<()> {
+    if OpensipsCli::installable().is_ok() {
+        return Ok(());
+    }
+    packages::install(&Missing {
+        who: "the tests",
+        what: "Python with venv",
+        packages: &OpensipsCli::PACKAGES,
+        without: "cargo xtask test --no-opensips-cli, which skips the tests with a client of OpenSIPS",
+    })?;
+    OpensipsCli::installable()
+}
+
 /// Skips are read even when a test failed: the one may explain the other.
-fn run_tests(root: &Path, servers: &Servers, no_browser: bool) -> Result<(Result<()>, Vec<Skip>)> {
+fn run_tests(root: &Path, servers: &Servers, options: &Options) -> Result<(Result<()>, Vec<Skip>)> {
     // Absolute, since a test runs in the directory of its package; ours alone, since two runs may
     // share a checkout.
     let report = std::path::absolute(root)?.join(format!("target/skips-{}.txt", process::id()));
@@ -79,10 +109,7 @@ fn run_tests(root: &Path, servers: &Servers, no_browser: bool) -> Result<(Result
     fs::write(&report, "").with_context(|| format!("{} cannot be written", report.display()))?;
 
     let mut command = cargo(root, "test --workspace --no-fail-fast");
-    command.env(skips::VARIABLE, &report).envs(servers.variables());
-    if no_browser {
-        command.env(Browser::REFUSED, "1");
-    }
+    command.env(skips::VARIABLE, &report).envs(servers.variables()).envs(options.refused());
     let outcome = run_command(&mut command);
 
     let text = fs::read_to_string(&report)?;
@@ -103,8 +130,10 @@ fn judge(skipped: &[Skip], allowed: &[Skip]) -> Result<()> {
 mod tests {
     use super::*;
 
-    const LOCAL: Options = Options { ci: false, no_servers: true, no_browser: true };
-    const CI: Options = Options { ci: true, no_servers: true, no_browser: true };
+    const LOCAL: Options =
+        Options { ci: false, no_servers: true, no_browser: true, no_opensips_cli: true };
+    const CI: Options =
+        Options { ci: true, no_servers: true, no_browser: true, no_opensips_cli: true };
 
     /// A project of one test that skips with the function that CONTRIBUTING.md tells people to copy.
     fn project_with_a_skip(allowed: &str) -> tempfile::TempDir {
@@ -132,7 +161,7 @@ mod tests {
     #[test]
     fn a_skip_gets_past_the_captured_output_of_a_passing_test() {
         let project = project_with_a_skip("");
-        let (outcome, skipped) = run_tests(project.path(), &Servers::none(), true).unwrap();
+        let (outcome, skipped) = run_tests(project.path(), &Servers::none(), &LOCAL).unwrap();
         outcome.unwrap();
         assert_eq!(skipped, [Skip::new("one::a", "no server")]);
         run(project.path(), &LOCAL).expect("a skip is no failure on a developer's machine");
@@ -150,7 +179,7 @@ mod tests {
         let failing = project.path().join("tests/early.rs");
         fs::write(failing, "#[test]\nfn b() { panic!() }\n").unwrap();
         assert!(run(project.path(), &LOCAL).is_err());
-        let (outcome, skipped) = run_tests(project.path(), &Servers::none(), true).unwrap();
+        let (outcome, skipped) = run_tests(project.path(), &Servers::none(), &LOCAL).unwrap();
         assert!(outcome.is_err());
         assert_eq!(skipped.len(), 1, "what was skipped is told all the same");
         let left = fs::read_dir(project.path().join("target")).unwrap();

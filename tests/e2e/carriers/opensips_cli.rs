@@ -97,7 +97,7 @@ const PERSISTENT: &str = "persistent_mode = true\n";
 
 #[test]
 fn opensips_cli_over_the_fifo() -> Result<()> {
-    let Some(cli) = OpensipsCli::for_test("carriers::opensips_cli_over_the_fifo")? else {
+    let Some(cli) = OpensipsCli::for_test()? else {
         return Ok(());
     };
     let bench = Bench::new(PERSISTENT)?;
@@ -111,7 +111,7 @@ fn opensips_cli_over_the_fifo() -> Result<()> {
 
 #[test]
 fn opensips_cli_over_udp() -> Result<()> {
-    let Some(cli) = OpensipsCli::for_test("carriers::opensips_cli_over_udp")? else {
+    let Some(cli) = OpensipsCli::for_test()? else {
         return Ok(());
     };
     let bench = Bench::new(PERSISTENT)?;
@@ -126,7 +126,7 @@ fn opensips_cli_over_udp() -> Result<()> {
 
 #[test]
 fn opensips_cli_over_a_unix_socket() -> Result<()> {
-    let Some(cli) = OpensipsCli::for_test("carriers::opensips_cli_over_a_unix_socket")? else {
+    let Some(cli) = OpensipsCli::for_test()? else {
         return Ok(());
     };
     let bench = Bench::new(PERSISTENT)?;
@@ -140,7 +140,7 @@ fn opensips_cli_over_a_unix_socket() -> Result<()> {
 
 #[test]
 fn opensips_cli_over_http() -> Result<()> {
-    let Some(cli) = OpensipsCli::for_test("carriers::opensips_cli_over_http")? else {
+    let Some(cli) = OpensipsCli::for_test()? else {
         return Ok(());
     };
     let bench = Bench::new(PERSISTENT)?;
