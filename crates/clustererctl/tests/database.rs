@@ -350,3 +350,15 @@ fn rows_that_are_not_what_they_should_be_are_listed_as_they_are() {
         }])
     );
 }
+
+#[test]
+fn a_database_that_is_away_is_not_a_refusal() {
+    for scheme in ["mysql", "postgres"] {
+        let url = format!("{scheme}://user:secret@127.0.0.1:1/opensips");
+        for command in [&["list"][..], &["check"], &["init"], &["init", "--to", "4"]] {
+            let (code, out, err) = db(&[command, &["--db-url", &url]].concat());
+            assert_eq!((code, out.as_str()), (3, ""), "{command:?}: {err}");
+            assert!(!err.contains("secret"), "{err}");
+        }
+    }
+}
