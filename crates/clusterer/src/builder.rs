@@ -272,6 +272,8 @@ async fn spawn(
         departure.after(|| {
             runtime.block_on(async move {
                 control.begin(digest, &view, actions);
+                // Else the first table would stay for as long as the thread does.
+                drop(view);
                 // Whoever started this may have gone; it ends with its last command sender.
                 let _ = begun.send(());
                 control.run().await;
