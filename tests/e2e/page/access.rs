@@ -1,8 +1,8 @@
 //! For everybody: a keyboard, a phone, the dark, a screen reader.
 
-use super::{Stage, ensure_clean};
+use super::{Stage, count, ensure_clean};
 use anyhow::{Context as _, Result};
-use clusterer_tests::{Browser, Scheme};
+use clusterer_tests::{Browser, PATIENCE, Scheme, wait_for};
 use serde_json::{Value, json};
 
 const TAB: &str = "\u{e004}";
@@ -136,6 +136,10 @@ fn a_phone_shows_all_of_it_without_scrolling_sideways() -> Result<()> {
     else {
         return Ok(());
     };
+    // The longest text that a module's table can hold.
+    wait_for("a silent node is shut out", PATIENCE, || {
+        Ok((count(&browser, "#modules .state")? > 0).then_some(()))
+    })?;
     for width in [320, 390, 600, 820, 1100, 1480] {
         browser.screen(width, 800, Scheme::Light)?;
         let script = "return [document.documentElement.scrollWidth, innerWidth]";
