@@ -91,6 +91,10 @@ impl Activity {
     pub(super) fn written(&self, progress: bool) {
         if progress {
             self.stalled.store(0, Ordering::Relaxed);
+            // An answer is taken up before the client has all of it: idle is who has.
+            if self.phase() == Phase::Idle {
+                self.enter(Phase::Idle);
+            }
         } else if self.stalled.load(Ordering::Relaxed) == 0 {
             self.stalled.store(self.millis() + 1, Ordering::Relaxed);
         }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use clusterer_mi::HttpConfig;
+use clusterer_mi::{HttpConfig, HttpResponse};
 
 use crate::support::{
-    Bench, LONG, VERSION, assert_closed, get, hanging, post, read_answer, wait_until,
+    Bench, LONG, VERSION, assert_closed, get, hanging, post, read_answer, read_head, wait_until,
 };
 
 #[test]
@@ -122,6 +122,24 @@ fn a_client_that_does_not_read_is_closed() {
     }
     assert!(received < sent << 20, "{received} of {sent} MiB");
     bench.assert_serves();
+}
+
+/// An answer that is still on its way is no idle connection.
+#[test]
+fn a_client_that_reads_slowly_gets_a_long_answer_whole() {
+    const LENGTH: usize = 32 << 20;
+    let configure = |config: &mut HttpConfig| config.idle_timeout = Duration::from_millis(500);
+    let bench = Bench::with(configure, |server| {
+        server.asset("/long", HttpResponse::new("text/plain", vec![b'x'; LENGTH]))
+    });
+    let mut stream = bench.connect();
+    stream.write_all(get("/long").as_bytes()).unwrap();
+    assert!(read_head(&mut stream).unwrap().starts_with("HTTP/1.1 200"));
+    let mut part = vec![0; 1 << 20];
+    for read in 0..LENGTH / part.len() {
+        std::thread::sleep(Duration::from_millis(40));
+        assert!(stream.read_exact(&mut part).is_ok(), "cut off after {read} MiB");
+    }
 }
 
 #[test]
