@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::routes::PROBES;
 use crate::Token;
 
 /// The configuration of an [`HttpServer`](crate::HttpServer).
@@ -23,8 +24,8 @@ use crate::Token;
 pub struct HttpConfig {
     /// The address to listen on; port 0 for any free one. Beyond loopback, a token is needed.
     pub listen: SocketAddr,
-    /// Commands are taken at `POST /ROOT`. Letters, digits, `-`, `_` and, between them, `/`. `mi` by
-    /// default.
+    /// Commands are taken at `POST /ROOT`. Letters, digits, `-`, `_` and, between them, `/`; neither
+    /// `healthz` nor `readyz`. `mi` by default.
     pub root: String,
     /// What a client has to know to run commands and, beyond loopback, to read anything.
     pub token: Option<Token>,
@@ -86,7 +87,9 @@ impl HttpConfig {
             !part.is_empty()
                 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         };
-        if !self.root.split('/').all(plain) {
+        // Nobody could ask for a command where a probe is answered.
+        let is_probe = PROBES.iter().any(|path| path.strip_prefix('/') == Some(&self.root));
+        if is_probe || !self.root.split('/').all(plain) {
             return Err(HttpError::Root);
         }
         Ok(())
@@ -125,7 +128,10 @@ pub enum HttpError {
         /// The address.
         address: SocketAddr,
     },
-    /// The root is no plain path.
-    #[error("the root must be letters, digits, - and _, with slashes only between them")]
+    /// The root is no plain path, or that of a probe.
+    #[error(
+        "the root must be letters, digits, - and _, with slashes only between them, and neither \
+         healthz nor readyz"
+    )]
     Root,
 }

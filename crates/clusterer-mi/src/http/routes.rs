@@ -77,6 +77,9 @@ const BATCH_TIMEOUT: &str =
 const HEALTH: &str = "/healthz";
 const READINESS: &str = "/readyz";
 
+/// What is answered to everybody, whatever else is mounted.
+pub(super) const PROBES: [&str; 2] = [HEALTH, READINESS];
+
 impl Routes {
     pub(super) fn new(
         config: Arc<HttpConfig>,
@@ -91,7 +94,7 @@ impl Routes {
         let mut pages = HashMap::new();
         for (path, page) in mounts.pages {
             let plain = path.starts_with('/') && !path.contains(['?', '#']);
-            let own = [HEALTH, READINESS].contains(&path.as_str());
+            let own = PROBES.contains(&path.as_str());
             if !plain || own || pages.contains_key(&path) {
                 return Err(HttpError::Mount { path });
             }

@@ -219,7 +219,7 @@ fn beyond_loopback_a_token_is_needed_or_a_word() {
 
 #[test]
 fn a_configuration_that_cannot_be_is_refused() {
-    for root in ["", "/mi", "mi/", "a//b", "a b", "mi?", "ä"] {
+    for root in ["", "/mi", "mi/", "a//b", "a b", "mi?", "ä", "healthz", "readyz"] {
         let mut config = HttpConfig::new(([127, 0, 0, 1], 0).into());
         config.root = root.into();
         assert!(matches!(HttpServer::bind(config), Err(HttpError::Root)), "{root}");

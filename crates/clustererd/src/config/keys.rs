@@ -327,7 +327,7 @@ pub(crate) static HTTP_ROOT: Key<Parsed<String>> = Key {
         "mi",
         "a path of letters, digits, - and _, without a slash around it",
     ),
-    meaning: "The path at which commands are taken.",
+    meaning: "The path at which commands are taken, other than `healthz` and `readyz`.",
 };
 
 pub(crate) static HTTP_TOKEN_FILE: Key<Optional<Parsed<AbsolutePath>>> = Key {

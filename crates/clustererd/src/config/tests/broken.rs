@@ -382,8 +382,8 @@ fn wrong_values_of_http() {
         expect![[r#"
             node.toml:5:10: mi.http.listen: no address with a port, expected "ADDRESS:PORT", such as "127.0.0.1:8888"
             node.toml:5:10: mi.http.listen: other hosts can reach this address, expected a token_file beside it, or insecure = true
-            node.toml:5:8: mi.http.root: the root must be letters, digits, - and _, with slashes only between them
-            node.toml:5:8: mi.http.root: the root must be letters, digits, - and _, with slashes only between them
+            node.toml:5:8: mi.http.root: the root must be letters, digits, - and _, with slashes only between them, and neither healthz nor readyz
+            node.toml:5:8: mi.http.root: the root must be letters, digits, - and _, with slashes only between them, and neither healthz nor readyz
             node.toml:5:14: mi.http.token_file: no absolute path, expected the absolute path of a file
             node.toml:5:1: mi.http.token: unknown key, expected one of listen, root, token_file, insecure, hosts
             node.toml:5:12: mi.http.insecure: a string, expected true, false, 1 or 0
