@@ -1,10 +1,12 @@
 //! The Prometheus exporter.
 
 use crate::manual::RATELIMIT;
+use crate::start::{Starting, lock};
 use anyhow::{Context as _, Result};
 use clusterer_tests::{Lab, PATIENCE, free_address, wait_for};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 pub(crate) fn scrape(address: SocketAddr) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
@@ -21,6 +23,26 @@ pub(crate) fn scrape(address: SocketAddr) -> Result<String> {
 pub(crate) fn value(text: &str, series: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     line.and_then(|value| value.parse().ok()).unwrap_or_default()
+}
+
+#[test]
+fn who_asks_the_exporter_too_early_waits_until_the_node_runs() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(1)?;
+    let exporter = free_address()?;
+    let locked = lock(&lab)?;
+    let patient = "[clusterer]\ndb_connect_timeout = \"1m\"";
+    let config = lab.config(1, at[0], &format!("\n[metrics]\nlisten = \"{exporter}\"\n"));
+    let _a = Starting::spawn(&lab, &config.replace("[clusterer]", patient), "-n 1024")?;
+    let mut stream = wait_for("it listens", PATIENCE, || Ok(TcpStream::connect(exporter).ok()))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {exporter}\r\nConnection: close\r\n\r\n")?;
+    stream.set_read_timeout(Some(Duration::from_millis(300)))?;
+    assert!(stream.peek(&mut [0]).is_err(), "answered before the table is loaded");
+    drop(locked);
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    assert!(text.starts_with("HTTP/1.1 200 ") && text.ends_with("\r\n\r\nready\n"), "{text}");
+    Ok(())
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The Prometheus exporter: the recorder that the crates' metrics go to, and the server that shows it.
 
+use crate::http;
 use anyhow::{Context as _, Result};
-use clusterer::{CALLBACK_BUCKETS, CALLBACK_SECONDS};
+use clusterer::{CALLBACK_BUCKETS, CALLBACK_SECONDS, Cluster};
 use clusterer_mi::{HttpConfig, HttpHandle, HttpResponse, HttpServer};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use std::net::SocketAddr;
@@ -19,6 +20,12 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(crate) struct Exporter {
     recorder: PrometheusRecorder,
     server: HttpServer,
+}
+
+/// An exporter that records. Whoever connects waits until it answers.
+pub(crate) struct Recording {
+    server: HttpServer,
+    upkeep: JoinHandle<()>,
 }
 
 /// An exporter that records and answers scrapes.
@@ -43,8 +50,8 @@ impl Exporter {
         Ok(Self { recorder, server })
     }
 
-    /// Records from now on, and answers scrapes. To be called on a tokio runtime.
-    pub(crate) fn install(self) -> Result<Exporting> {
+    /// Records from now on. To be called on a tokio runtime.
+    pub(crate) fn install(self) -> Result<Recording> {
         let figures = self.recorder.handle();
         metrics::set_global_recorder(self.recorder)
             .ok()
@@ -59,7 +66,15 @@ impl Exporter {
                 figures.run_upkeep();
             }
         });
-        Ok(Exporting { server: self.server.serve()?, upkeep })
+        Ok(Recording { server: self.server, upkeep })
+    }
+}
+
+impl Recording {
+    /// Answers scrapes, and whether the node runs.
+    pub(crate) fn serve(self, cluster: &Cluster) -> Result<Exporting> {
+        let server = self.server.ready_when(http::readiness(cluster)).serve()?;
+        Ok(Exporting { server, upkeep: self.upkeep })
     }
 }
 

@@ -28,14 +28,19 @@ pub(crate) fn serve(
     ratelimit: Option<&RateLimit>,
     table: Arc<CommandTable>,
 ) -> Result<HttpHandle, Failure> {
-    let node = cluster.clone();
     // Without a token anybody who sees the page could press its buttons.
     let control = section.token_file.value.as_ref().map(|_| format!("/{}", section.root.value));
     status::mount(server, cluster, ratelimit, control.as_deref())
         .commands(table)
-        .ready_when(move || if runs(&node) { Ok(()) } else { Err("stopped".to_owned()) })
+        .ready_when(readiness(cluster))
         .serve()
         .map_err(|error| Failure::Run(error.into()))
+}
+
+/// What `/readyz` says of a node that has started.
+pub(crate) fn readiness(cluster: &Cluster) -> impl Fn() -> Result<(), String> + use<> {
+    let node = cluster.clone();
+    move || if runs(&node) { Ok(()) } else { Err("stopped".to_owned()) }
 }
 
 fn runs(cluster: &Cluster) -> bool {

@@ -139,6 +139,10 @@ impl Node {
             }
             _ => None,
         };
+        let exporter = match exporter {
+            Some(exporter) => Some(exporter.serve(&cluster).map_err(Failure::Run)?),
+            None => None,
+        };
         tracing::info!(server_id = %own, listen = ?cluster.local_addresses(), "running");
         Ok(Self { cluster, datagram, exporter, fifo, http, ratelimit: running })
     }
