@@ -94,12 +94,16 @@ impl Access {
     fn is_ours(&self, host: &str) -> bool {
         let name = plain_name(host);
         let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
-        let listed = self.hosts.contains(&name);
-        if self.listen.is_loopback() {
-            let local = name == "localhost" || address.is_some_and(|it| it.is_loopback());
-            listed || local
-        } else {
-            listed || self.hosts.is_empty() || address == Some(self.listen)
+        let is_free = self.hosts.is_empty() && !self.listen.is_loopback();
+        if is_free || self.hosts.contains(&name) {
+            return true;
+        }
+        let is_local = name == "localhost" || address.is_some_and(|it| it.is_loopback());
+        match self.listen {
+            listen if listen.is_loopback() => is_local,
+            // Each address that leads here is ours, and no name had a say in it.
+            listen if listen.is_unspecified() => is_local || address.is_some(),
+            listen => address == Some(listen),
         }
     }
 }

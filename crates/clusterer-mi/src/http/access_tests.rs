@@ -64,6 +64,26 @@ fn elsewhere_every_name_is_answered_unless_some_are_listed() {
     assert_eq!(origin(&config, &[("host", "localhost")]), 421);
 }
 
+/// Whoever asks by an address was led to it by nobody's name.
+#[test]
+fn on_all_addresses_each_of_them_is_answered_beside_the_listed_names() {
+    for listen in ["0.0.0.0:8888", "[::]:8888"] {
+        let mut config = config(listen);
+        config.hosts = vec!["node-a".into()];
+        for (host, expected) in [
+            ("node-a:8888", 200),
+            ("127.0.0.1:8888", 200),
+            ("192.0.2.5:8888", 200),
+            ("[2001:db8::1]:8888", 200),
+            ("localhost:8888", 200),
+            ("anything.example", 421),
+            ("127.0.0.1.anything.example", 421),
+        ] {
+            assert_eq!(origin(&config, &[("host", host)]), expected, "{listen} {host}");
+        }
+    }
+}
+
 #[test]
 fn a_url_in_the_first_line_counts_instead_of_the_host() {
     let access = Access::new(&config("127.0.0.1:8888"));

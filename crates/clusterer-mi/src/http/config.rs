@@ -32,8 +32,8 @@ pub struct HttpConfig {
     /// Listen beyond loopback without a token all the same.
     pub insecure: bool,
     /// Further names, without ports, by which clients may call this server. On loopback it always
-    /// answers to `localhost` and to loopback addresses, elsewhere to every name if none is written
-    /// here. Empty by default.
+    /// answers to `localhost` and to loopback addresses, elsewhere to the addresses that it listens on,
+    /// and to every name if none is written here. Empty by default.
     pub hosts: Vec<String>,
     /// The longest body of a request, in bytes. 1 MiB by default.
     pub max_body: usize,

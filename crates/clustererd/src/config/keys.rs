@@ -348,7 +348,8 @@ pub(crate) static HTTP_HOSTS: Key<Hosts> = Key {
     path: "mi.http.hosts",
     kind: Hosts,
     meaning: "Further names in URLs by which this server may be called, such as that of a proxy. On loopback \
-              `localhost` and loopback addresses always work; elsewhere any name does if none is written.",
+              `localhost` and loopback addresses always work, elsewhere the addresses that it listens on; there \
+              any name does if none is written.",
 };
 
 pub(crate) static METRICS_LISTEN: Key<Parsed<TcpAddress>> = Key {
