@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::{ArgError, Args, MiCommand, MiData, MiNode, MiReply, Param, Spec};
+use crate::{ArgError, Args, MiCommand, MiData, MiNode, MiReply, Param, Presence, Spec};
 
 /// The commands of a program, by name.
 ///
@@ -102,12 +102,18 @@ impl CommandTable {
     }
 }
 
+/// As JSON takes it: see [`Presence::Default`].
 fn describe(param: &Param) -> MiData {
+    let (presence, default) = match param.presence {
+        Presence::Default(default) => (Presence::Optional, Some(default)),
+        presence => (presence, None),
+    };
     MiData::object([
         ("name", MiData::from(param.name)),
         ("alias", param.alias.into()),
         ("kind", param.kind.word().into()),
-        ("presence", param.presence.word().into()),
+        ("presence", presence.word().into()),
+        ("default", default.into()),
         ("meaning", param.doc.into()),
     ])
 }
@@ -181,6 +187,20 @@ mod tests {
         let MiReply::Answer { data: Some(data), .. } = reply else { panic!("{reply:?}") };
         let names = r#"["a","m:a","help","core:help","which","core:which"]"#;
         assert_eq!(data.to_string(), names);
+    }
+
+    #[test]
+    fn help_tells_what_json_may_leave_out() {
+        const PARAMS: &[Param] = &[Param::required("protocol", "its protocol").or("bin")];
+        let mut table = CommandTable::new();
+        let set = Spec::new("set", PARAMS, "Sets");
+        table.add(command(set, |_| async { MiReply::ok() })).unwrap();
+        let reply = block_on(table.run("help", Args::positional(["set"]))).unwrap();
+        let text = render_text("help", &reply);
+        assert!(text.contains("Parameter:: protocol Presence=required"), "{text}");
+        let MiReply::Answer { data: Some(data), .. } = reply else { panic!("{reply:?}") };
+        let json = data.to_string();
+        assert!(json.contains(r#""presence":"optional","default":"bin""#), "{json}");
     }
 
     #[test]
