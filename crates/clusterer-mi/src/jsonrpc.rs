@@ -12,6 +12,9 @@ use serde_json::value::RawValue;
 /// The most calls that a batch may have.
 pub const MAX_BATCH: usize = 64;
 
+/// The most bytes that the replies to a batch may have before its last one. What is behind them is not run.
+pub const MAX_REPLIES: usize = 8 << 20;
+
 /// What to send back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -30,8 +33,8 @@ pub const PARSE_ERROR: &str =
 
 /// Runs what is asked and says what to send back.
 ///
-/// A batch is run in its order, one after the other. Memory is a few times the request and the replies:
-/// limit the size of requests before. Nesting is limited here.
+/// A batch is run in its order, one after the other, up to [`MAX_REPLIES`]. Memory is a few times the request
+/// and the replies: limit the size of requests before. Nesting is limited here.
 ///
 /// ```
 /// # use clusterer_mi::{CommandTable, JsonAnswer, jsonrpc};
@@ -64,8 +67,16 @@ pub(crate) async fn answer_guarded(
         return JsonAnswer::Reply(Call::Invalid { id: "null" }.refuse());
     }
     let mut replies = Vec::new();
+    let mut length = 0;
     for call in calls {
-        replies.extend(Call::parse(call).answer(table, guard).await);
+        let reply = match Call::parse(call) {
+            Call::Valid { id: Some(id), .. } if length > MAX_REPLIES => {
+                Some(RpcError::too_much().render(id))
+            }
+            call => call.answer(table, guard).await,
+        };
+        length += reply.as_ref().map_or(0, String::len);
+        replies.extend(reply);
     }
     if replies.is_empty() {
         return JsonAnswer::None;
@@ -257,6 +268,11 @@ impl RpcError {
 
     fn params(why: impl Into<String>) -> Self {
         Self { data: Some(why.into()), ..Self::new(-32602, "Invalid params") }
+    }
+
+    fn too_much() -> Self {
+        let why = format!("not run: the replies before have more than {MAX_REPLIES} bytes");
+        Self { data: Some(why), ..Self::new(500, "Batch too large") }
     }
 
     fn render(self, id: &str) -> String {

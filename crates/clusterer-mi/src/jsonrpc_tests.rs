@@ -220,3 +220,19 @@ proptest! {
         prop_assert_eq!(value, serde_json::json!({ &text: [number, &text] }));
     }
 }
+
+#[test]
+fn a_batch_does_not_multiply_a_long_reply_without_end() {
+    const LENGTH: usize = 1 << 20;
+    let mut table = CommandTable::new();
+    let big = command(Spec::new("big", &[], ""), |_: Args| async {
+        MiReply::ok().with_data(MiData::from("x".repeat(LENGTH)))
+    });
+    table.add(big).unwrap();
+    let call = r#"{"jsonrpc":"2.0","method":"big","id":7}"#;
+    let batch = format!("[{}]", [call; MAX_BATCH].join(","));
+    let JsonAnswer::Reply(reply) = block_on(answer(&table, batch.as_bytes())) else { panic!() };
+    assert_eq!(reply.matches(r#""id":7"#).count(), MAX_BATCH, "each has an answer");
+    assert_eq!(reply.matches(r#""result""#).count(), MAX_REPLIES / LENGTH);
+    assert!(reply.contains("Batch too large") && reply.len() < MAX_REPLIES + 2 * LENGTH);
+}
