@@ -182,7 +182,7 @@ impl<'a> Change<'a> {
             database: Database::new(wall, &drawing.provisioning),
             nodes: nodes.map(|(node, shown)| NodeJson::new(&node, shown, wall)).collect(),
             modules: modules.map(|module| ModuleJson::new(module, wall)).collect(),
-            sections: (drawing.sections_version > since).then_some(&drawing.sections),
+            sections: (drawing.sections_version > since).then(|| &*drawing.sections),
             events,
         }
     }

@@ -18,7 +18,7 @@ pub(crate) struct Drawing {
     /// One for each of the view's nodes, in its order.
     pub(crate) nodes: Vec<ShownNode>,
     pub(crate) modules: Vec<ShownModule>,
-    pub(crate) sections: Drawn,
+    pub(crate) sections: Arc<Drawn>,
     pub(crate) sections_version: u64,
     pub(crate) provisioning: Arc<Provisioning>,
 }
@@ -57,7 +57,7 @@ pub(crate) enum Depth {
 
 impl Drawing {
     /// Draws the node, all of it as this version.
-    pub(crate) fn of(cluster: &Cluster, at: Moment, sections: Drawn, version: u64) -> Self {
+    pub(crate) fn of(cluster: &Cluster, at: Moment, sections: Arc<Drawn>, version: u64) -> Self {
         let view = cluster.view();
         let modules = view.modules();
         let nodes = view.nodes().map(|node| ShownNode {
@@ -121,7 +121,7 @@ impl Drawing {
             }
         }
         if !everything || has_same_text(&self.sections, &new.sections) {
-            new.sections = std::mem::take(&mut self.sections);
+            new.sections = self.sections.clone();
             new.sections_version = self.sections_version;
         }
         differs

@@ -39,9 +39,10 @@
 //! microsecond a node.
 //!
 //! # What it costs
-//! Memory: one drawing of the node, however many read. A reader that is slow gets fewer and later changes
-//! instead of a queue. A change holds each node that changed, whole, about 0.7 kB: of a cluster of 1,000 nodes with
-//! traffic a reader gets 0.7 MB each beat, and so many bytes more as nodes change their states.
+//! Memory: one drawing of the node and the last update, however many read, and neither while nobody does. An
+//! update is made once for all who keep up. A reader that is slow gets fewer and later changes instead of a
+//! queue. A change holds each node that changed, whole, about 0.7 kB: of a cluster of 1,000 nodes with traffic
+//! a reader gets 0.7 MB each beat, and so many bytes more as nodes change their states.
 //!
 //! # Errors
 //! None. A section whose source panics, or gives no JSON, is shown as an object with an `error`.

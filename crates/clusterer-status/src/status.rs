@@ -57,6 +57,15 @@ struct Told {
     drawing: Option<Drawing>,
     version: u64,
     recent: Recent,
+    /// Readers who keep up are told the same.
+    last: Option<Last>,
+}
+
+/// What was told last.
+struct Last {
+    from: Option<Seen>,
+    to: Seen,
+    news: News,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,13 +75,14 @@ pub(crate) struct Ring {
 }
 
 /// How far a reader has read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     version: u64,
     event: u64,
 }
 
 /// What is new to a reader.
+#[derive(Clone)]
 pub(crate) enum News {
     Snapshot(String),
     Change(String),
@@ -138,17 +148,23 @@ impl Status {
     #[must_use]
     pub fn snapshot(&self) -> String {
         let Inner { cluster, about, wall, sections, .. } = &*self.inner;
-        let drawing = Drawing::of(cluster, wall.look(), sections.draw(), 0);
+        let drawing = Drawing::of(cluster, wall.look(), Arc::new(sections.draw()), 0);
         let told = self.inner.told();
         render(&Snapshot::new(about, wall, &drawing, told.recent.after(0)))
     }
 
     /// A reader of what happens: first a snapshot, then what changes. It keeps nothing running.
+    ///
+    /// While others read, the snapshot is what they were told last: figures may be a [`BEAT`] old, and what
+    /// happened in the last fifth of a second follows as a change.
     #[must_use]
     pub fn updates(&self) -> Updates {
         let bell = self.inner.bell.subscribe();
-        // What was drawn last may be old: while nobody reads, nobody draws.
-        self.inner.draw(Depth::Everything);
+        // While others read, what is drawn is kept up to date, and nothing is told to them because of this one.
+        let is_drawn = self.inner.told().drawing.is_some();
+        if !is_drawn {
+            self.inner.draw(Depth::Everything);
+        }
         self.inner.reader.notify_one();
         Updates::new(Arc::downgrade(&self.inner), bell)
     }
@@ -164,31 +180,41 @@ impl Inner {
     /// What is new to a reader, if anything is. Snapshots are for those who have seen nothing yet, and after
     /// something came or went.
     pub(crate) fn news(&self, seen: &mut Option<Seen>) -> Option<News> {
-        let Told { drawing, recent, .. } = &*self.told();
+        let Told { drawing, recent, last, .. } = &mut *self.told();
         let drawing = drawing.as_ref()?;
         let present = Seen { version: drawing.version, event: recent.last() };
-        let news = match *seen {
-            Some(Seen { version, event }) if version >= drawing.layout_version => {
-                if version == present.version && event == present.event {
-                    return None;
-                }
+        let known = seen.filter(|seen| seen.version >= drawing.layout_version);
+        if known == Some(present) {
+            return None;
+        }
+        *seen = Some(present);
+        if let Some(Last { from, to, news }) = last
+            && (*from, *to) == (known, present)
+        {
+            return Some(news.clone());
+        }
+        let news = match known {
+            Some(Seen { version, event }) => {
                 let events = recent.after(event);
                 News::Change(render(&Change::new(&self.wall, drawing, version, events)))
             }
-            _ => {
+            None => {
                 let events = recent.after(0);
                 let snapshot = Snapshot::new(&self.about, &self.wall, drawing, events);
                 News::Snapshot(render(&snapshot))
             }
         };
-        *seen = Some(present);
+        *last = Some(Last { from: known, to: present, news: news.clone() });
         Some(news)
     }
 
     /// Draws anew, and has those who read look whether it differs.
     fn draw(&self, depth: Depth) {
-        let sections = self.sections.draw();
+        let sections = (depth == Depth::Everything).then(|| Arc::new(self.sections.draw()));
         let mut told = self.told();
+        let former = || told.drawing.as_ref().map(|former| former.sections.clone());
+        // Where nothing is drawn yet, a reader who has just come is about to have everything drawn.
+        let Some(sections) = sections.or_else(former) else { return };
         // Under the lock, so that an older drawing never replaces a newer one.
         told.version = told.version.saturating_add(1);
         let new = Drawing::of(&self.cluster, self.wall.look(), sections, told.version);
@@ -206,7 +232,7 @@ impl Inner {
         // Under the lock: a reader counts before it has anything drawn.
         let is_read = self.bell.receiver_count() > 0;
         if !is_read {
-            told.drawing = None;
+            (told.drawing, told.last) = (None, None);
         }
         is_read
     }

@@ -17,6 +17,7 @@ use expect_test::expect;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -254,6 +255,77 @@ async fn a_beat_is_told_also_when_nothing_happens() {
     let (kind, beat) = next(&mut updates).await;
     assert_eq!((kind, &beat["time_unix_seconds"]), ("change", &1_000_007.into()));
     assert_eq!(beat["events"].as_array().map(Vec::len), Some(0));
+    bench.node.shutdown().await;
+}
+
+/// A program that shows how often it was asked for its section.
+fn counting(bench: &Bench) -> (Status, impl Fn() -> u32) {
+    let drawn = Arc::new(AtomicU32::new(0));
+    let count = drawn.clone();
+    let section = move || count.fetch_add(1, Ordering::SeqCst).to_string();
+    let status = Status::builder("program", "1").section("drawn", section).watch(&bench.node);
+    (status, move || drawn.load(Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn a_section_is_asked_for_with_the_beat_whatever_happens() {
+    let bench = Bench::start().await;
+    let (status, drawn) = counting(&bench);
+    let mut updates = status.updates();
+    next(&mut updates).await;
+    let begun = tokio::time::Instant::now();
+    for round in 0..8 {
+        bench.set(3, if round % 2 == 0 { State::Down } else { State::Up }).await;
+        while next(&mut updates).await.1["nodes"].as_array().is_none_or(Vec::is_empty) {}
+    }
+    // One for the reader, and one for the beat that was due when it came.
+    let most = u32::try_from(begun.elapsed().as_secs() / 2).unwrap() + 3;
+    assert!(drawn() <= most, "{} times, {most} at most", drawn());
+    bench.node.shutdown().await;
+}
+
+/// Else one who comes and goes all the time has the whole node told to all others as often.
+#[tokio::test]
+async fn a_reader_who_comes_has_nothing_drawn_for_those_who_are_there() {
+    let bench = Bench::start().await;
+    let (status, drawn) = counting(&bench);
+    let mut first = status.updates();
+    next(&mut first).await;
+    let before = drawn();
+    for _ in 0..50 {
+        let mut updates = status.updates();
+        assert_eq!(updates.next().await.unwrap().name, "snapshot");
+    }
+    assert!(drawn() <= before + 2, "{} times", drawn() - before);
+    bench.node.shutdown().await;
+}
+
+#[tokio::test]
+async fn readers_in_step_are_told_the_same_and_one_who_lags_all_of_it() {
+    let bench = Bench::start().await;
+    let status = Status::builder("program", "1").watch(&bench.node);
+    let mut readers = [status.updates(), status.updates(), status.updates()];
+    for updates in &mut readers {
+        assert_eq!(next(updates).await.0, "snapshot");
+    }
+    let [first, second, late] = &mut readers;
+    let mut told = BTreeSet::new();
+    for id in [2, 3] {
+        bench.set(id, State::Down).await;
+        loop {
+            let [one, other] = [next(first).await.1, next(second).await.1];
+            let same = one["time_unix_seconds"] != other["time_unix_seconds"] || one == other;
+            assert!(same, "{one} and {other}");
+            let nodes = one["nodes"].as_array().unwrap().iter().map(name);
+            told.extend(nodes);
+            if told.contains(&format!("1/{id} down")) {
+                break;
+            }
+        }
+    }
+    let missed: BTreeSet<_> =
+        next(late).await.1["nodes"].as_array().unwrap().iter().map(name).collect();
+    assert_eq!(missed, told.into_iter().filter(|node| node.ends_with("down")).collect());
     bench.node.shutdown().await;
 }
 
