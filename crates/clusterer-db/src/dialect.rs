@@ -298,8 +298,9 @@ impl Sql<'_> {
 }
 
 /// Whether a value is 0, whatever its type: who made the table may have made the column a text, which is no
-/// number to compare, or a number with decimals, `0.0`. NULL if it is that.
+/// number to compare, or a number with decimals, `0.0`, or one filled up with zeros. No number is wider than the
+/// text it becomes here. NULL if it is that.
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) fn is_zero(value: &str) -> String {
-    format!("(TRIM(BOTH '0' FROM CAST({value} AS CHAR(9))) IN ('', '.'))")
+    format!("(TRIM(BOTH '0' FROM CAST({value} AS CHAR(80))) IN ('', '.'))")
 }

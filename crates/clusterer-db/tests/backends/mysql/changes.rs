@@ -1,10 +1,12 @@
-//! What it costs to notice changes.
+//! What changes are noticed, and what it costs.
 
 use super::{Fixture, needs_server};
 use crate::shared::TestDatabase;
-use clusterer_tests::conformance::{Provisioned, node, poll_once, wait};
+use clusterer_tests::conformance::{Provisioned, hints, node, poll_once, wait};
 use clusterer_tests::servers::{Kind, Server};
 use std::time::Duration;
+
+const EVERY: Duration = Duration::from_millis(20);
 
 /// The server is one of this test's own: it counts the rows that are read.
 #[test]
@@ -34,4 +36,22 @@ fn no_checksum_is_computed_before_somebody_waits_for_changes() {
     let _ = poll_once(&mut hint);
     wait(store.load()).unwrap();
     assert!(read_since_last() >= 6, "once for the rows, and once for the checksum");
+}
+
+/// As a text, such a number is as long as its column is wide, and begins with nothing but zeros.
+#[test]
+fn a_state_filled_up_with_zeros_is_told_of_too() {
+    needs_server!(a_state_filled_up_with_zeros_is_told_of_too);
+    for kind in ["INT(10) ZEROFILL", "BIGINT(20) ZEROFILL", "DECIMAL(65, 30) ZEROFILL"] {
+        let fixture = Fixture::with(&[node(1)]);
+        fixture.sql(&format!("ALTER TABLE clusterer MODIFY state {kind} NOT NULL DEFAULT 1"));
+        let store = hints::attentive(&fixture);
+        for state in [0, 1] {
+            let mut hint = store.changed(EVERY);
+            assert!(poll_once(&mut hint).is_pending());
+            fixture.sql(&format!("UPDATE clusterer SET state = {state}"));
+            wait(hint).unwrap();
+            wait(store.load()).unwrap();
+        }
+    }
 }
