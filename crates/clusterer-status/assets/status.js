@@ -485,7 +485,8 @@ function tellLost() {
 function tick() {
   document.querySelectorAll("time[data-at]").forEach(tellTime);
   if (lostAt !== null) tellLost();
-  else if (page.node && performance.now() - heard > SILENCE_MS) reading?.abort();
+  // Also one that was never answered: else a network that swallows it would be waited for, not tried again.
+  if (performance.now() - heard > SILENCE_MS) reading?.abort();
 }
 
 // ---- Setting a state ------------------------------------------------------------------------------------
@@ -545,7 +546,7 @@ function ask({ title, text, yes, act }) {
         $("ask-yes").disabled = false;
       }
     };
-    dialog.showModal();
+    if (!dialog.open) dialog.showModal();
   });
 }
 

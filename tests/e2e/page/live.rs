@@ -138,3 +138,28 @@ fn a_daemon_that_says_nothing_is_lost_too() -> Result<()> {
     lost?;
     wait_live(&browser)
 }
+
+/// As if the network swallowed the page's next request.
+const SWALLOW: &str = "
+    const real = window.fetch;
+    window.fetch = (what, how) => {
+        window.fetch = real;
+        return new Promise((_, no) => how.signal.addEventListener('abort', () => no(how.signal.reason)));
+    };";
+
+#[test]
+fn a_retry_that_is_never_answered_is_given_up() -> Result<()> {
+    let Some(browser) = Browser::for_test("page::a_retry_that_is_never_answered_is_given_up")?
+    else {
+        return Ok(());
+    };
+    let mut stage = Stage::new(&["edge", "registrar"], "")?;
+    stage.open(&browser)?;
+    browser.run(SWALLOW, &[])?;
+    stage.shown.kill()?;
+    stage.shown.restart()?;
+    wait_for("it was lost", PATIENCE, || {
+        Ok(browser.text("#live-text")?.starts_with("Not live since ").then_some(()))
+    })?;
+    wait_live(&browser)
+}
