@@ -85,7 +85,7 @@ mod volume;
 mod watched;
 
 pub use admit::{DropReason, Modules, Verdict};
-pub use module::{ClusterModule, Malformed, ModuleEvent, PacketContext};
+pub use module::{ClusterModule, Delivery, Malformed, ModuleEvent, PacketContext, Run};
 pub use registration::{RegisterError, Registration};
 pub use registry::{Notice, Registry};
 pub use volume::{Meter, Volume};

@@ -7,9 +7,8 @@ use core::net::IpAddr;
 
 /// A module that replicates data: it takes the packets of its name and is told of silent nodes.
 ///
-/// Who drives it decides on which threads, and may do so from several at the same time: the engine, in
-/// crate `clusterer`, gives each module a thread of its own and makes one call at a time, in the order in
-/// which things happened. Nobody holds a lock meanwhile.
+/// Who drives it decides on which threads, and may do so from several at the same time. The engine, in
+/// crate `clusterer`, does as [`ClusterModule::delivery`] asks. Nobody holds a lock meanwhile.
 pub trait ClusterModule: Send + Sync {
     /// A packet for this module has been admitted. It may have waited since.
     ///
@@ -18,8 +17,49 @@ pub trait ClusterModule: Send + Sync {
     /// module took from the packet before stays its own affair; the connection goes on.
     fn on_packet(&self, context: &PacketContext, packet: &Packet<'_>) -> Result<(), Malformed>;
 
+    /// Packets that came together, over one connection and from one sender, in their order: the context is
+    /// that of all. A module that pays something per call rather than per packet (a lock, a look-up of the
+    /// sender) takes them here; by default each is given to [`ClusterModule::on_packet`]. What is not taken
+    /// out of `run` is not delivered.
+    fn on_packets(&self, context: &PacketContext, run: &mut dyn Run) {
+        while let Some(packet) = run.next() {
+            if let Err(error) = self.on_packet(context, &packet) {
+                run.malformed(&error);
+            }
+        }
+    }
+
     /// Something happened to a node, as far as this module is concerned.
     fn on_event(&self, event: ModuleEvent);
+
+    /// How it wants to be called. Asked once, at the registration.
+    fn delivery(&self) -> Delivery {
+        Delivery::Queued
+    }
+}
+
+/// How a module's callbacks are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// At once: packets on the thread that received them, events on the thread that found out, several of
+    /// these at the same time. For modules whose callbacks never wait, for a lock held for long least of
+    /// all: meanwhile nothing else is received. No copy, no other thread is woken. A packet may be under
+    /// way while its node's [`ModuleEvent::Timeout`] is told; the event is told once more after it.
+    Inline,
+    /// One call at a time, in the order in which things happened, on a thread of the module's own: a slow
+    /// callback holds up nobody else.
+    #[default]
+    Queued,
+}
+
+/// Packets that came together.
+pub trait Run {
+    /// The next of them. Not an iterator: a packet is gone when the next is asked for.
+    fn next(&mut self) -> Option<Packet<'_>>;
+
+    /// The fields of the last one make no sense: it is counted and logged (limited).
+    fn malformed(&mut self, error: &Malformed);
 }
 
 /// Where an admitted packet came from.
