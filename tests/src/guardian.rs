@@ -25,12 +25,20 @@ rm -rf "$2"
 /// A shell that waits for our end, which it sees by the end of a pipe. It acts only if we end without
 /// having dismissed it, which is what dropping does.
 #[derive(Debug)]
-pub(crate) struct Guardian {
+pub struct Guardian {
     shell: Child,
     pipe: ChildStdin,
 }
 
 impl Guardian {
+    /// Watches over a directory in which daemons run.
+    ///
+    /// # Errors
+    /// There is no shell.
+    pub fn of_daemons(directory: &Path) -> Result<Self> {
+        Self::new(directory, Signal::TERM)
+    }
+
     /// Watches over a directory; `ending` is what ends the processes in it.
     pub(crate) fn new(directory: &Path, ending: Signal) -> Result<Self> {
         let mut command = Command::new("sh");
@@ -44,7 +52,10 @@ impl Guardian {
     }
 
     /// These are the processes to end, instead of those named before.
-    pub(crate) fn watch(&mut self, processes: &[u32]) -> Result<()> {
+    ///
+    /// # Errors
+    /// The shell has ended.
+    pub fn watch(&mut self, processes: &[u32]) -> Result<()> {
         let words: Vec<_> = processes.iter().map(ToString::to_string).collect();
         writeln!(self.pipe, "{}", words.join(" ")).context("the guardian has ended")
     }

@@ -34,6 +34,7 @@ pub use browser::{Browser, Scheme};
 pub use change::Change;
 pub use complete::{Completed, complete};
 pub use daemon::{Daemon, Place};
+pub use guardian::Guardian;
 pub use host::Host;
 pub use http::{Response, request};
 pub use lab::{Lab, NodeRow};

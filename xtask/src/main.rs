@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks on its terminal")]
 
+mod bench;
 mod ci;
 mod demo;
 mod embed;
@@ -29,6 +30,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Measure what the node does under load
+    Bench(bench::Options),
     /// Everything that must hold before a change lands; the others in a row
     Ci,
     /// Three nodes on loopback: replicate, kill one, see it come back
@@ -90,6 +93,7 @@ enum Chore {
 fn main() -> ExitCode {
     let root = shell::repository();
     let done = match Cli::parse().chore {
+        Chore::Bench(options) => bench::run(&root, &options),
         Chore::Ci => ci::run(&root),
         Chore::Demo { broken, built, db, stay } => {
             demo::run(&root, &demo::Options { broken, built, db, stay })

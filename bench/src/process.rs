@@ -1,0 +1,120 @@
+//! What the kernel has written down about another process.
+
+use crate::stats::float;
+use anyhow::{Context as _, Result, ensure};
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+/// One tick of the times in `/proc/PID/stat`: Linux shows hundredths of a second there on every
+/// machine this runs on.
+const TICK: Duration = Duration::from_millis(10);
+/// How far the two sources may lie apart, beside a share of [`SLACK`]: each of two times is rounded, twice.
+const ROUNDING: Duration = Duration::from_millis(40);
+const SLACK: f64 = 0.02;
+
+/// The CPU time of a process at one moment: of each thread to the nanosecond (`/proc/PID/task/*/schedstat`),
+/// and of all there ever were, in ticks (`/proc/PID/stat`).
+#[derive(Clone, Debug)]
+pub(crate) struct CpuTime {
+    threads: BTreeMap<u32, u64>,
+    ticks: u64,
+}
+
+impl CpuTime {
+    pub(crate) fn of(pid: u32) -> Result<Self> {
+        let mut threads = BTreeMap::new();
+        for thread in tasks(pid)? {
+            // It may have ended since it was listed; the ticks keep what it used.
+            if let Ok(text) = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")) {
+                threads.insert(thread, run_time(&text).context("schedstat")?);
+            }
+        }
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        Ok(Self { threads, ticks: ticks(&stat).context("/proc/PID/stat")? })
+    }
+
+    /// What all threads have used since `before`.
+    ///
+    /// # Errors
+    /// The two sources tell different stories: a thread has ended with what only it knew.
+    pub(crate) fn since(&self, before: &Self) -> Result<Duration> {
+        let begun = |thread| before.threads.get(thread).copied().unwrap_or(0);
+        let used = self.threads.iter().map(|(thread, now)| now.saturating_sub(begun(thread)));
+        let used = Duration::from_nanos(used.sum());
+        let ticks = u32::try_from(self.ticks.saturating_sub(before.ticks))?;
+        let coarse = TICK * ticks;
+        ensure!(
+            used.abs_diff(coarse) <= ROUNDING + used.mul_f64(SLACK),
+            "the threads used {used:?}, the process used {coarse:?}: one has ended meanwhile"
+        );
+        Ok(used)
+    }
+
+    /// The same, of a process that is measured while it works: only what its threads say.
+    pub(crate) fn busy_since(&self, before: &Self) -> Duration {
+        let begun = |thread| before.threads.get(thread).copied().unwrap_or(0);
+        let used = self.threads.iter().map(|(thread, now)| now.saturating_sub(begun(thread)));
+        Duration::from_nanos(used.sum())
+    }
+}
+
+pub(crate) fn per(time: Duration, count: u64) -> f64 {
+    time.as_secs_f64() * 1e9 / float(count.max(1))
+}
+
+fn tasks(pid: u32) -> Result<Vec<u32>> {
+    let listed = fs::read_dir(format!("/proc/{pid}/task"))
+        .with_context(|| format!("process {pid} has ended"))?;
+    listed.map(|entry| Ok(entry?.file_name().to_string_lossy().parse()?)).collect()
+}
+
+/// The first number of `schedstat`: nanoseconds on a CPU.
+fn run_time(text: &str) -> Option<u64> {
+    text.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// `utime` and `stime`, behind the name, which may hold anything.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, behind) = stat.rsplit_once(')')?;
+    let mut fields = behind.split_ascii_whitespace().skip(11);
+    let mut next = || fields.next()?.parse::<u64>().ok();
+    Some(next()? + next()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_behind_the_name_whatever_it_is() {
+        let stat = "7 (a) b (c) R 1 7 7 0 -1 4194560 97 0 0 0 150 20 0 0 20 0 1 0 4 5 6";
+        assert_eq!(ticks(stat), Some(170));
+        assert_eq!(ticks("7 (a"), None);
+        assert_eq!(run_time("123456 9 3\n"), Some(123_456));
+        assert_eq!(run_time(""), None);
+    }
+
+    #[test]
+    fn a_thread_that_ended_with_its_time_is_noticed() {
+        let time = |threads: &[(u32, u64)], ticks| CpuTime {
+            threads: threads.iter().copied().collect(),
+            ticks,
+        };
+        let before = time(&[(1, 0), (2, 5_000_000)], 0);
+        let after = time(&[(1, 1_000_000_000), (3, 500_000_000)], 150);
+        assert_eq!(after.since(&before).unwrap(), Duration::from_millis(1500));
+        assert!(time(&[(1, 1_000_000_000)], 150).since(&before).is_err());
+    }
+
+    #[test]
+    fn our_own_time_passes() {
+        let pid = std::process::id();
+        let before = CpuTime::of(pid).unwrap();
+        let mut sum = 0_u64;
+        while CpuTime::of(pid).unwrap().busy_since(&before).is_zero() {
+            sum = sum.wrapping_add(1);
+        }
+        assert!(sum < u64::MAX);
+    }
+}
