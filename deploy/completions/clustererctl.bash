@@ -34,6 +34,9 @@ _clustererctl() {
             clustererctl,db)
                 cmd="clustererctl__subcmd__db"
                 ;;
+            clustererctl,import)
+                cmd="clustererctl__subcmd__import"
+                ;;
             clustererctl,man)
                 cmd="clustererctl__subcmd__man"
                 ;;
@@ -122,7 +125,7 @@ _clustererctl() {
 
     case "${cmd}" in
         clustererctl)
-            opts="-h -V --mi --reply-dir --timeout --token-file --json --text --help --version bin completions db man clusterer_list clusterer_reload clusterer_set_status rl_bin_status rl_check rl_list rl_reset_pipe uptime version which watch"
+            opts="-h -V --mi --reply-dir --timeout --token-file --json --text --help --version bin completions db import man clusterer_list clusterer_reload clusterer_set_status rl_bin_status rl_check rl_list rl_reset_pipe uptime version which watch"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -453,6 +456,24 @@ _clustererctl() {
                     return 0
                     ;;
                 --column)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clustererctl__subcmd__import)
+            opts="-h --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

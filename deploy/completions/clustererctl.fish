@@ -35,6 +35,7 @@ complete -c clustererctl -n "__fish_clustererctl_needs_command" -s V -l version 
 complete -c clustererctl -n "__fish_clustererctl_needs_command" -f -a "bin" -d 'Packets of the BIN protocol: bytes to JSON, and back'
 complete -c clustererctl -n "__fish_clustererctl_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c clustererctl -n "__fish_clustererctl_needs_command" -f -a "db" -d 'The database in which the nodes are provisioned'
+complete -c clustererctl -n "__fish_clustererctl_needs_command" -f -a "import" -d 'Print the configuration of clustererd that does what one of OpenSIPS 2.2 does'
 complete -c clustererctl -n "__fish_clustererctl_needs_command" -f -a "man" -d 'Print the manual page'
 complete -c clustererctl -n "__fish_clustererctl_needs_command" -f -a "clusterer_list" -d 'Lists the clusters with their nodes and states'
 complete -c clustererctl -n "__fish_clustererctl_needs_command" -f -a "clusterer_reload" -d 'Loads the node table anew from the database'
@@ -99,6 +100,8 @@ complete -c clustererctl -n "__fish_clustererctl_using_subcommand db; and __fish
 complete -c clustererctl -n "__fish_clustererctl_using_subcommand db; and __fish_seen_subcommand_from schema" -l db-table -d 'The name of the table, if it is not clusterer' -r
 complete -c clustererctl -n "__fish_clustererctl_using_subcommand db; and __fish_seen_subcommand_from schema" -l column -d 'The name of a column by its configuration key, such as `url_col=address`; may be repeated' -r
 complete -c clustererctl -n "__fish_clustererctl_using_subcommand db; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help'
+complete -c clustererctl -n "__fish_clustererctl_using_subcommand import" -l output -d 'Write to this file, which must not exist yet and which only its owner may read' -r -F
+complete -c clustererctl -n "__fish_clustererctl_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c clustererctl -n "__fish_clustererctl_using_subcommand man" -s h -l help -d 'Print help'
 complete -c clustererctl -n "__fish_clustererctl_using_subcommand clusterer_list" -s h -l help -d 'Print help'
 complete -c clustererctl -n "__fish_clustererctl_using_subcommand clusterer_reload" -s h -l help -d 'Print help'

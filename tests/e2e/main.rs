@@ -18,6 +18,7 @@ mod demo;
 mod disk;
 mod hosts;
 mod http;
+mod import;
 mod lifecycle;
 mod manual;
 mod membership;

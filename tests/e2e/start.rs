@@ -51,6 +51,13 @@ impl Starting {
         Ok(rustix::process::kill_process(pid.context("it has a process id")?, Signal::TERM)?)
     }
 
+    /// Asks it to end, which must be no failure.
+    pub(crate) fn end(&mut self) -> Result<()> {
+        self.terminate()?;
+        assert_eq!(self.wait_end()?.code(), Some(0), "{}", self.log());
+        Ok(())
+    }
+
     pub(crate) fn wait_end(&mut self) -> Result<ExitStatus> {
         let child = &mut self.child;
         wait_for("it ends", PATIENCE, || Ok(child.try_wait()?))

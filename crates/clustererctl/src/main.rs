@@ -8,6 +8,7 @@
 mod db;
 mod failure;
 mod grid;
+mod import;
 mod manual;
 mod mi;
 mod screen;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
     after_help = mi::HELP,
     override_usage = "clustererctl [OPTIONS] COMMAND [PARAM]... [--json]\n       \
                       clustererctl [OPTIONS] watch [COMMAND [PARAM]...]\n       \
-                      clustererctl <bin|completions|db|man> ...",
+                      clustererctl <bin|completions|db|import|man> ...",
     subcommand_required = true
 )]
 struct Cli {
@@ -49,6 +50,13 @@ enum Group {
     },
     /// The database in which the nodes are provisioned
     Db(db::Args),
+    /// Print the configuration of clustererd that does what one of OpenSIPS 2.2 does
+    ///
+    /// Reads the listen lines and the parameters of `clusterer`, `ratelimit`, `mi_fifo`, `mi_datagram` and
+    /// `proto_bin`, also of included files, and passes over routes. Comments in what is printed tell
+    /// what means something else and what has no meaning. A database's password is printed, too, as it
+    /// belongs into that file, and nowhere else.
+    Import(import::Args),
     /// Print the manual page
     Man,
     /// Run a command of the daemon again and again, until Ctrl-C
@@ -84,6 +92,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Group::Bin(args) => wire::run(args),
         Group::Completions { shell } => manual::completions(*shell, Cli::command()),
         Group::Db(args) => db::run(args),
+        Group::Import(args) => import::run(args),
         Group::Man => manual::page(Cli::command()),
         Group::Mi(words) => mi::run(&cli.mi, words),
         Group::Watch(args) => watch::run(&cli.mi, args),
