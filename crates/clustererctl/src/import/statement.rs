@@ -142,20 +142,24 @@ impl<'a> Statements<'a> {
     /// Words, strings and signs that make up an address, without the blanks between.
     fn joined(&mut self) -> Result<String, ImportError> {
         let mut text = String::new();
-        let mut was_word = false;
+        // Two pieces that are whole by themselves are not of one address.
+        let mut was_whole = false;
         loop {
-            let (piece, is_word) = match self.peek()? {
-                Some((_, Token::Word(word))) if !was_word => (word.clone(), true),
-                Some((at, Token::Text(piece))) if !was_word => match piece.as_str() {
+            let (piece, is_whole) = match self.peek()? {
+                Some((_, Token::Word(word))) if !was_whole => (word.clone(), true),
+                Some((at, Token::Text(piece))) if !was_whole => match piece.as_str() {
                     Some(piece) => (piece.to_owned(), true),
                     None => return Err(ImportError::at(at, "not UTF-8")),
                 },
-                Some((_, Token::Sign(sign @ (b'.' | b'-' | b':' | b'[' | b']' | b'*')))) => {
-                    (char::from(*sign).to_string(), false)
+                Some((_, Token::Sign(sign @ (b'[' | b'*')))) if !was_whole => {
+                    (char::from(*sign).to_string(), *sign == b'*')
+                }
+                Some((_, Token::Sign(sign @ (b'.' | b'-' | b':' | b']')))) => {
+                    (char::from(*sign).to_string(), *sign == b']')
                 }
                 _ => return Ok(text),
             };
-            was_word = is_word;
+            was_whole = is_whole;
             text += &piece;
             self.ahead = None;
         }
