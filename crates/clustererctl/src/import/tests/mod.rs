@@ -1,10 +1,13 @@
+//! What becomes of a configuration, without a disk.
+
+mod bounds;
+mod included;
+
 use super::source::{Files, Found};
 use expect_test::{Expect, expect};
-use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 /// Files by their paths.
 struct Memory<'a>(BTreeMap<&'a str, &'a [u8]>);
@@ -359,151 +362,4 @@ fn what_is_missing_is_named() {
     );
     let error = import_files(&[]).unwrap_err();
     assert!(error.starts_with("a.cfg: cannot read it: "), "{error}");
-}
-
-#[test]
-fn included_files_are_found_from_the_file_that_includes_them() {
-    let files = [
-        ("a.cfg", "include_file \"sub/b.cfg\"\nmodparam('clusterer', 'server_id', 1)"),
-        ("sub/b.cfg", "import_file \"gone.cfg\" route { include_file \"c.cfg\" }"),
-        ("sub/c.cfg", "} modparam('clusterer', 'db_url', 'sqlite:/x.db') x {"),
-    ];
-    assert!(import_files(&files).unwrap().contains(OURS));
-
-    let mut wrong = files;
-    wrong[2].1 = "\n 'hunter2";
-    let error = "sub/c.cfg:2:2: this string is not ended: ' is missing, included at sub/b.cfg:1:32, included at a.cfg:1:1";
-    assert_eq!(import_files(&wrong).unwrap_err(), error);
-    let error = import_files(&files[..2]).unwrap_err();
-    assert!(error.starts_with("sub/b.cfg:1:32: cannot read sub/c.cfg: "), "{error}");
-    assert_eq!(
-        import_bytes(b"include_file x").unwrap_err(),
-        "a.cfg:1:1: the name of a file in quotes must follow"
-    );
-}
-
-#[test]
-fn files_that_include_each_other_are_an_error() {
-    let files = [("a.cfg", "\n include_file \"b.cfg\""), ("b.cfg", "include_file \"a.cfg\"")];
-    assert_eq!(
-        import_files(&files).unwrap_err(),
-        "b.cfg:1:1: a.cfg is included while it is being read, included at a.cfg:2:2"
-    );
-}
-
-#[test]
-fn inclusion_has_its_bounds() {
-    let chain = |length: usize| {
-        let name = |number| if number == 0 { "a.cfg".to_owned() } else { format!("{number}.cfg") };
-        let mut files: Vec<_> = (0..length)
-            .map(|at| (name(at), format!("include_file \"{}\"", name(at + 1))))
-            .collect();
-        files.push((name(length), NODE.to_owned()));
-        let files: Vec<_> =
-            files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-        import_files(&files)
-    };
-    assert!(chain(9).is_ok());
-    let error = chain(10).unwrap_err();
-    assert!(error.starts_with("9.cfg:1:1: files include each other more than 10 deep"), "{error}");
-
-    // Each includes the next one four times.
-    let names: Vec<_> = (1..10).map(|number| format!("{number}.cfg")).collect();
-    let texts: Vec<_> =
-        names.iter().map(|name| format!("include_file \"{name}\"\n").repeat(4)).collect();
-    let mut files = vec![("a.cfg", texts[0].as_str()), ("9.cfg", "")];
-    files.extend(names.iter().zip(&texts[1..]).map(|(name, text)| (name.as_str(), text.as_str())));
-    let error = import_files(&files).unwrap_err();
-    assert!(error.contains("more than 1000 files or 16 MiB"), "{error}");
-}
-
-/// Pieces of configurations, whole and broken.
-fn pieces() -> impl Strategy<Value = Vec<u8>> {
-    let piece = prop_oneof![
-        prop::sample::select(vec![
-            "modparam",
-            "(",
-            ")",
-            ",",
-            "'clusterer'",
-            "'db_url'",
-            "\"sqlite:/x\"",
-            "listen",
-            "=",
-            "bin:",
-            "1.2.3.4",
-            ":5566",
-            "loadmodule",
-            "\"",
-            "'",
-            "\\",
-            "/*",
-            "*/",
-            "#",
-            "\n",
-            "{",
-            "}",
-            "$",
-            "$(",
-            "include_file",
-            "\"a.cfg\"",
-            "0x",
-            "07",
-            " ",
-            "as",
-            "use_children",
-            "route",
-            "|",
-            "-",
-            "[",
-            "]",
-        ])
-        .prop_map(|text| text.as_bytes().to_vec()),
-        prop::collection::vec(any::<u8>(), 0..4),
-    ];
-    prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
-}
-
-proptest! {
-    #[test]
-    fn no_text_panics_and_errors_are_one_line(text in pieces()) {
-        for head in [&b""[..], NODE.as_bytes()] {
-            if let Err(error) = import_bytes(&[head, &text].concat()) {
-                prop_assert_eq!(error.lines().count(), 1);
-                prop_assert!(error.starts_with("a.cfg:"), "{}", error);
-            }
-        }
-    }
-}
-
-/// A text twice as long takes twice as long, not four times: the longest of a piece that a parser might
-/// look at again and again.
-#[test]
-fn time_is_linear() {
-    for piece in [
-        "/* ",
-        "{ ",
-        "$((",
-        "x = 'y' ",
-        "\\\n",
-        "# /*\n",
-        "listen=udp:a.b-c:1 ",
-        "\"\\",
-        "$a,",
-        "modparam('a','b',1)",
-    ] {
-        let time = |count: usize| {
-            let text = piece.repeat(count);
-            let runs = (0..3).map(|_| {
-                let start = Instant::now();
-                let _ = import_bytes(text.as_bytes());
-                start.elapsed()
-            });
-            runs.min().unwrap()
-        };
-        let (short, long) = (time(4_000), time(64_000));
-        // Sixteen times as long, where a square would be 256 times.
-        let bound = (short * 80).max(Duration::from_millis(300));
-        assert!(long < bound, "{piece:?}: {short:?}, {long:?}");
-    }
 }
