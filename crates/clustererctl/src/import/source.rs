@@ -116,7 +116,8 @@ impl<'a> Source<'a> {
         let name = name
             .filter(|name| !name.is_empty())
             .ok_or_else(|| self.error(at, "the name of a file in quotes must follow"))?;
-        if self.open.len() >= MAX_DEPTH {
+        // The first file is included by none.
+        if self.open.len() > MAX_DEPTH {
             let message = format!("files include each other more than {MAX_DEPTH} deep");
             return Err(self.error(at, message));
         }

@@ -63,8 +63,8 @@ proptest! {
     }
 }
 
-/// A text twice as long takes twice as long, not four times: the longest of a piece that a parser might
-/// look at again and again.
+/// Of pieces that a parser might look at again and again, sixteen times as many take about sixteen times
+/// as long.
 #[test]
 fn time_is_linear() {
     for piece in [
@@ -89,7 +89,7 @@ fn time_is_linear() {
             runs.min().unwrap()
         };
         let (short, long) = (time(1_000), time(16_000));
-        // Sixteen times as long, where a square would be 256 times.
+        // A square would be 256 times.
         let bound = (short * 80).max(Duration::from_millis(300));
         assert!(long < bound, "{piece:?}: {short:?}, {long:?}");
     }

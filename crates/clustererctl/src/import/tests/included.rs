@@ -44,9 +44,9 @@ fn inclusion_has_its_bounds() {
             files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         import_files(&files)
     };
-    assert!(chain(9).is_ok());
-    let error = chain(10).unwrap_err();
-    assert!(error.starts_with("9.cfg:1:1: files include each other more than 10 deep"), "{error}");
+    assert!(chain(10).is_ok());
+    let error = chain(11).unwrap_err();
+    assert!(error.starts_with("10.cfg:1:1: files include each other more than 10 deep"), "{error}");
 
     // Each includes the next one four times.
     let names: Vec<_> = (1..10).map(|number| format!("{number}.cfg")).collect();
