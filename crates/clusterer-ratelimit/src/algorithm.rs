@@ -32,8 +32,16 @@ impl Algorithm {
 
     /// The algorithm with this number. 0 is none: on the wire it means the receiver's default.
     #[must_use]
-    pub fn from_id(id: i32) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.id() == id)
+    pub const fn from_id(id: i32) -> Option<Self> {
+        // No search: this is asked for every pipe of every packet.
+        match id {
+            1 => Some(Self::TailDrop),
+            2 => Some(Self::Red),
+            3 => Some(Self::Feedback),
+            4 => Some(Self::Network),
+            5 => Some(Self::Sbt),
+            _ => None,
+        }
     }
 
     /// The name, as `rl_list` prints it.

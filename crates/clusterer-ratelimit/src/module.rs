@@ -1,12 +1,20 @@
 //! What comes from other nodes.
 
 use crate::RateLimit;
-use crate::pipes::Received;
+use crate::heard::Heard;
+use crate::peers::Peer;
 use crate::ratelimit::Shared;
 use crate::replicate::COMMAND;
-use clusterer_bin::{Dialect, FieldError, Packet, Reader};
-use clusterer_registry::{ClusterModule, Malformed, ModuleEvent, PacketContext};
+use crate::report::{Report, Skip};
+use clusterer_bin::{FieldError, Packet};
+use clusterer_registry::{ClusterModule, Delivery, Malformed, ModuleEvent, PacketContext, Run};
 use metrics::counter;
+
+const UNKNOWN_COMMAND: Malformed =
+    Malformed::Value("unknown command for ratelimit: it knows only 0");
+
+/// How many packets are taken before others get their turn at a peer's lock: in some ten microseconds.
+const VISIT: usize = 64;
 
 impl ClusterModule for RateLimit {
     /// Takes the pipes of a packet. One that makes no sense is skipped and counted: an empty or too long
@@ -15,52 +23,173 @@ impl ClusterModule for RateLimit {
     /// # Errors
     /// A field cannot be read, or the command is not known. Pipes before the error have been taken.
     fn on_packet(&self, context: &PacketContext, packet: &Packet<'_>) -> Result<(), Malformed> {
-        if packet.command != COMMAND {
-            return Err(Malformed::Value("unknown command for ratelimit: it knows only 0"));
-        }
-        let Shared { config, pipes, peers, .. } = self.shared();
-        let PacketContext { sender, provisioned, now, .. } = *context;
-        if !peers.admit(now, sender, provisioned, config.repl_expire) {
-            counter!("clusterer_ratelimit_strangers_refused_total").increment(1);
-            return Ok(());
-        }
-        let (mut taken, mut skipped) = (0, 0);
-        let mut body = packet.body();
-        let result = loop {
-            if body.is_empty() {
-                break Ok(());
+        let mut one = One { packet: Some(*packet), result: Ok(()) };
+        self.on_packets(context, &mut one);
+        one.result
+    }
+
+    /// The same for each. The sender is looked up and locked once for many.
+    fn on_packets(&self, context: &PacketContext, run: &mut dyn Run) {
+        let mut tally = Tally::default();
+        loop {
+            match self.shared().visit(context, run, &mut tally) {
+                Visit::Full => {}
+                // Whoever takes log lines must not hold up other threads: under no lock.
+                Visit::Malformed(error) => run.malformed(&error),
+                Visit::Ended => break,
             }
-            let received = match read(&mut body) {
-                Ok(received) => received,
-                Err(error) => break Err(error.into()),
-            };
-            match pipes.receive(now, sender, provisioned, received, config) {
-                Ok(()) => taken += 1,
-                Err(skip) => {
-                    skipped += 1;
-                    counter!("clusterer_ratelimit_skipped_total", "reason" => skip.reason())
-                        .increment(1);
-                }
-            }
-        };
-        counter!("clusterer_ratelimit_received_total").increment(taken);
-        peers.record(sender, taken, skipped);
-        result
+        }
+        tally.publish();
     }
 
     /// A node that fell silent counts 0 in every pipe.
     fn on_event(&self, event: ModuleEvent) {
-        if let ModuleEvent::Timeout(node) = event {
-            self.shared().pipes.forget(node.machine);
+        if let ModuleEvent::Timeout(node) = event
+            && let Some(peer) = self.shared().peers.find(node.machine)
+        {
+            peer.forget();
+        }
+    }
+
+    /// [`Delivery::Inline`]: nothing here waits for anything but short locks.
+    fn delivery(&self) -> Delivery {
+        Delivery::Inline
+    }
+}
+
+/// How a visit ended.
+enum Visit {
+    /// There may be more packets.
+    Full,
+    /// There are no more.
+    Ended,
+    /// The last packet makes no sense. There may be more.
+    Malformed(Malformed),
+}
+
+impl Shared {
+    /// Takes packets under one lock of their sender.
+    fn visit(&self, context: &PacketContext, run: &mut dyn Run, tally: &mut Tally) -> Visit {
+        let Some(mut packet) = run.next() else { return Visit::Ended };
+        if packet.command != COMMAND {
+            return Visit::Malformed(UNKNOWN_COMMAND);
+        }
+        let PacketContext { sender, provisioned, now, .. } = *context;
+        let Some(peer) = self.peers.admit(now, sender, provisioned, self.config.repl_expire) else {
+            return refuse(run, tally);
+        };
+        let mut heard = peer.lock();
+        for left in (0..VISIT).rev() {
+            if packet.command != COMMAND {
+                return Visit::Malformed(UNKNOWN_COMMAND);
+            }
+            heard.packets += 1;
+            if let Err(error) = self.take(context, &packet, &peer, &mut heard, tally) {
+                return Visit::Malformed(error.into());
+            }
+            if left > 0 {
+                let Some(next) = run.next() else { return Visit::Ended };
+                packet = next;
+            }
+        }
+        Visit::Full
+    }
+
+    /// Takes the pipes of a packet.
+    fn take(
+        &self,
+        context: &PacketContext,
+        packet: &Packet<'_>,
+        peer: &Peer,
+        heard: &mut Heard,
+        tally: &mut Tally,
+    ) -> Result<(), FieldError> {
+        let era = peer.sender().era();
+        let (mut body, mut pipes) = (packet.body(), 0);
+        let result = loop {
+            if body.is_empty() {
+                break Ok(());
+            }
+            let taken = match Report::read(&mut body, &self.config) {
+                Ok(Ok(report)) => match heard.find(&report.name) {
+                    Some(remote) => {
+                        remote.receive(context.now, era, report.counter);
+                        Ok(())
+                    }
+                    None => self.pipes.meet(context, report, peer, heard, &self.config),
+                },
+                Ok(Err(skip)) => Err(skip),
+                Err(error) => break Err(error),
+            };
+            match taken {
+                Ok(()) => pipes += 1,
+                Err(skip) => {
+                    heard.skipped += 1;
+                    tally.skip(skip);
+                }
+            }
+        };
+        heard.pipes += pipes;
+        tally.taken += pipes;
+        result
+    }
+}
+
+/// Packets of one stranger too many. What it says is not looked at.
+#[cold]
+fn refuse(run: &mut dyn Run, tally: &mut Tally) -> Visit {
+    tally.refused += 1;
+    for _ in 1..VISIT {
+        if run.next().is_none() {
+            return Visit::Ended;
+        }
+        tally.refused += 1;
+    }
+    Visit::Full
+}
+
+/// What is counted for the exporter, once a run: to find a metric costs more than to take a packet.
+#[derive(Debug, Default)]
+struct Tally {
+    taken: u64,
+    /// As [`Skip::ALL`].
+    skipped: [u64; Skip::ALL.len()],
+    /// Packets.
+    refused: u64,
+}
+
+impl Tally {
+    #[cold]
+    fn skip(&mut self, skip: Skip) {
+        for (count, _) in self.skipped.iter_mut().zip(Skip::ALL).filter(|&(_, one)| one == skip) {
+            *count += 1;
+        }
+    }
+
+    fn publish(&self) {
+        counter!("clusterer_ratelimit_received_total").increment(self.taken);
+        for (&count, skip) in self.skipped.iter().zip(Skip::ALL).filter(|&(&count, _)| count > 0) {
+            counter!("clusterer_ratelimit_skipped_total", "reason" => skip.reason())
+                .increment(count);
+        }
+        if self.refused > 0 {
+            counter!("clusterer_ratelimit_strangers_refused_total").increment(self.refused);
         }
     }
 }
 
-/// One pipe. The later dialect has flags in it, which say nothing about the pipe's count.
-fn read<'a>(body: &mut Reader<'a>) -> Result<Received<'a>, FieldError> {
-    let name = body.str()?;
-    if body.dialect() == Dialect::V24 {
-        body.int()?;
+/// A packet alone.
+struct One<'a> {
+    packet: Option<Packet<'a>>,
+    result: Result<(), Malformed>,
+}
+
+impl Run for One<'_> {
+    fn next(&mut self) -> Option<Packet<'_>> {
+        self.packet.take()
     }
-    Ok(Received { name, algorithm: body.int()?, limit: body.int()?, counter: body.int()? })
+
+    fn malformed(&mut self, error: &Malformed) {
+        self.result = Err(*error);
+    }
 }

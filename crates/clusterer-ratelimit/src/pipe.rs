@@ -1,9 +1,9 @@
 //! One pipe: its own count, what other nodes count, and how it decides.
 
+use crate::remote::{Remote, Sender};
 use crate::window::Window;
 use crate::{Algorithm, Config};
 use clusterer_node::{MachineId, Moment};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What becomes of a call.
@@ -64,8 +64,9 @@ pub(crate) struct Pipe {
     last_counter: u64,
     /// RED: how many times the limit the last tick's own calls were.
     load: u64,
-    remotes: BTreeMap<MachineId, Remote>,
-    /// The last call here, or counter above 0 from elsewhere.
+    /// By machine id, one of each.
+    remotes: Vec<Arc<Remote>>,
+    /// The last call here, or counter above 0 from elsewhere that is in `remotes` no more.
     used: Moment,
     used_here: Option<Moment>,
     /// Calls have asked for another algorithm.
@@ -80,10 +81,13 @@ enum Own {
     Window(Option<Window>),
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Remote {
-    counter: u32,
-    received: Moment,
+/// What is to be taken out of a pipe.
+#[derive(Debug)]
+pub(crate) struct Swept {
+    /// These counters.
+    pub(crate) remotes: Vec<Arc<Remote>>,
+    /// And the pipe itself.
+    pub(crate) expired: bool,
 }
 
 impl Pipe {
@@ -99,7 +103,7 @@ impl Pipe {
             my_last: 0,
             last_counter: 0,
             load: 0,
-            remotes: BTreeMap::new(),
+            remotes: Vec::new(),
             used: now,
             used_here: None,
             conflict: false,
@@ -156,18 +160,21 @@ impl Pipe {
         }
     }
 
-    /// Another node has said what it counts.
-    pub(crate) fn receive(&mut self, now: Moment, machine: MachineId, counter: u32) {
-        if counter > 0 {
-            self.used = now;
-        }
-        self.remotes.insert(machine, Remote { counter, received: now });
-    }
-
-    /// What another node counted is invalid.
-    pub(crate) fn forget(&mut self, machine: MachineId) {
-        if let Some(remote) = self.remotes.get_mut(&machine) {
-            remote.counter = 0;
+    /// Another node counts here from now on. What it counted under another [`Sender`] is replaced: nobody
+    /// writes to that any more.
+    pub(crate) fn add(&mut self, remote: Arc<Remote>) {
+        match self.position(remote.sender()) {
+            Ok(at) => {
+                if let Some(former) = self.remotes.get_mut(at) {
+                    self.used = self.used.max(former.used());
+                    *former = remote;
+                }
+            }
+            Err(at) => {
+                // Most pipes are sent by few nodes.
+                self.remotes.reserve_exact(1);
+                self.remotes.insert(at, remote);
+            }
         }
     }
 
@@ -183,12 +190,28 @@ impl Pipe {
         if let Own::Count(count) = &mut self.own {
             *count = 0;
         }
-        self.remotes.retain(|_, remote| remote.is_live(now, config));
     }
 
-    /// Nobody has used it for `expire_time`.
-    pub(crate) fn is_expired(&self, now: Moment, config: &Config) -> bool {
-        now.since(self.used) >= config.expire
+    /// Whose counters a [`Pipe::sweep`] would take out, by machine id; None if there is nothing for it to do.
+    pub(crate) fn to_sweep(&self, now: Moment, config: &Config) -> Option<Vec<Arc<Sender>>> {
+        let expired = self.is_expired(now, config);
+        let gone = |remote: &&Arc<Remote>| expired || !remote.is_live(now, config);
+        let senders: Vec<_> =
+            self.remotes.iter().filter(gone).map(|remote| Arc::clone(remote.sender())).collect();
+        (expired || !senders.is_empty()).then_some(senders)
+    }
+
+    /// Takes out what these senders said, by machine id, and what counts no more; all of it if nobody has
+    /// used the pipe for `expire_time` and no other sender has appeared. Nobody writes what they say
+    /// meanwhile.
+    pub(crate) fn sweep(&mut self, now: Moment, config: &Config, senders: &[Arc<Sender>]) -> Swept {
+        let known = |remote: &Arc<Remote>| remote.sender().position(senders).is_some();
+        let expired = self.is_expired(now, config) && self.remotes.iter().all(known);
+        let gone =
+            |remote: &Arc<Remote>| known(remote) && (expired || !remote.is_live(now, config));
+        let remotes: Vec<_> = self.remotes.extract_if(.., |remote| gone(remote)).collect();
+        self.used = remotes.iter().map(|remote| remote.used()).fold(self.used, Moment::max);
+        Swept { remotes, expired }
     }
 
     /// The limit and count to send, of a pipe that has been used here within `expire_time`: else
@@ -204,11 +227,7 @@ impl Pipe {
     }
 
     pub(crate) fn status(&self, name: &Arc<[u8]>, now: Moment, config: &Config) -> PipeStatus {
-        let remotes = self.remotes.iter().map(|(&machine, remote)| RemoteCount {
-            machine,
-            counter: remote.live_counter(now, config),
-            received: remote.received,
-        });
+        let remotes = self.remotes.iter().map(|remote| remote.count(now, config));
         PipeStatus {
             name: Arc::clone(name),
             algorithm: self.algorithm,
@@ -217,6 +236,16 @@ impl Pipe {
             own: self.own_count(now),
             remotes: remotes.collect(),
         }
+    }
+
+    /// Nobody has used it for `expire_time`.
+    fn is_expired(&self, now: Moment, config: &Config) -> bool {
+        let used = self.remotes.iter().map(|remote| remote.used()).fold(self.used, Moment::max);
+        now.since(used) >= config.expire
+    }
+
+    fn position(&self, sender: &Sender) -> Result<usize, usize> {
+        self.remotes.binary_search_by_key(&sender.machine(), |remote| remote.sender().machine())
     }
 
     fn count(&mut self, now: Moment, config: &Config) {
@@ -237,23 +266,13 @@ impl Pipe {
 
     /// Own calls and those of all nodes that have said theirs lately.
     fn total(&self, now: Moment, config: &Config) -> u64 {
-        let live = self.remotes.values().map(|remote| u64::from(remote.live_counter(now, config)));
+        let live = self.remotes.iter().map(|remote| u64::from(remote.live_counter(now, config)));
         live.fold(self.own_count(now), u64::saturating_add)
     }
 
     /// How many calls the limit allows in one tick.
     fn budget(&self, config: &Config) -> u64 {
         u64::from(self.limit) * config.timer_interval
-    }
-}
-
-impl Remote {
-    fn live_counter(&self, now: Moment, config: &Config) -> u32 {
-        if self.is_live(now, config) { self.counter } else { 0 }
-    }
-
-    fn is_live(&self, now: Moment, config: &Config) -> bool {
-        now.since(self.received) <= config.repl_expire
     }
 }
 
@@ -278,9 +297,31 @@ mod tests {
         let config = Config::default();
         pipe.check(Moment::ZERO, i32::MAX.unsigned_abs(), &config);
         pipe.own = Own::Count(u64::MAX);
-        pipe.receive(Moment::ZERO, MachineId::new(2).unwrap(), MAX_INT);
+        let sender = Arc::new(Sender::new(MachineId::new(2).unwrap()));
+        let remote = Arc::new(Remote::new(&sender));
+        remote.receive(Moment::ZERO, 0, MAX_INT);
+        pipe.add(remote);
         assert_eq!(pipe.check(Moment::ZERO, MAX_INT, &config), Decision::Limited);
         pipe.tick(Moment::ZERO, &config);
         assert_eq!(pipe.to_send(Moment::ZERO, &config), Some((MAX_INT, MAX_INT)));
+    }
+
+    #[test]
+    fn a_pipe_stays_while_somebody_writes_in_it_who_is_not_locked() {
+        let config = Config::default();
+        let mut pipe = Pipe::new(Algorithm::TailDrop, 1, Moment::ZERO);
+        let senders = [2, 3].map(|id| Arc::new(Sender::new(MachineId::new(id).unwrap())));
+        let now = Moment::ZERO.after(config.expire);
+        pipe.add(Arc::new(Remote::new(&senders[0])));
+        let locked = pipe.to_sweep(now, &config).unwrap();
+        // Not a use, and so no reason by itself for the pipe to stay.
+        let newcomer = Arc::new(Remote::new(&senders[1]));
+        newcomer.receive(now, 0, 0);
+        pipe.add(newcomer);
+        let swept = pipe.sweep(now, &config, &locked);
+        assert_eq!((swept.expired, swept.remotes.len(), pipe.remotes.len()), (false, 1, 1));
+        let locked = pipe.to_sweep(now, &config).unwrap();
+        let swept = pipe.sweep(now, &config, &locked);
+        assert_eq!((swept.expired, swept.remotes.len(), pipe.remotes.len()), (true, 1, 0));
     }
 }

@@ -1,10 +1,17 @@
 //! The table of pipes, shared by all threads.
 
+use crate::heard::Heard;
+use crate::name::Name;
+use crate::peers::{Peer, Peers};
 use crate::pipe::Pipe;
+use crate::remote::{Remote, Sender};
 use crate::replicate::Entry;
+use crate::report::{Report, Skip};
 use crate::{Algorithm, CheckError, Config, Decision, PipeStatus, UnknownPipe};
-use clusterer_node::{MachineId, Moment};
+use clusterer_node::Moment;
+use clusterer_registry::PacketContext;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::warn;
@@ -16,6 +23,9 @@ pub const MAX_NAME: usize = 1024;
 /// simulation repeats exactly.
 const SHARDS: usize = 16;
 
+/// How many pipes are visited under one lock. Whoever counts a call or receives a new pipe waits no longer.
+const SLICE: usize = 512;
+
 type Shard = BTreeMap<Arc<[u8]>, Pipe>;
 
 #[derive(Debug)]
@@ -23,26 +33,6 @@ pub(crate) struct Pipes {
     shards: [Mutex<Shard>; SHARDS],
     /// Pipes in all shards, and those about to be put there.
     count: AtomicUsize,
-}
-
-/// What a packet says of one pipe.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Received<'a> {
-    pub(crate) name: &'a [u8],
-    /// As on the wire: 0 is the receiver's default.
-    pub(crate) algorithm: i32,
-    pub(crate) limit: i32,
-    pub(crate) counter: i32,
-}
-
-/// Why a pipe in a packet was skipped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Skip {
-    EmptyName,
-    LongName,
-    Negative,
-    TableFull,
-    UnknownAlgorithm,
 }
 
 impl Pipes {
@@ -99,70 +89,93 @@ impl Pipes {
         self.shard(name).get_mut(name).map(Pipe::reset).ok_or(UnknownPipe)
     }
 
-    pub(crate) fn receive(
+    /// A pipe in a packet that its sender has not counted in before, or not lately.
+    #[cold]
+    pub(crate) fn meet(
         &self,
-        now: Moment,
-        machine: MachineId,
-        provisioned: bool,
-        received: Received<'_>,
+        context: &PacketContext,
+        report: Report<'_>,
+        peer: &Peer,
+        heard: &mut Heard,
         config: &Config,
     ) -> Result<(), Skip> {
-        let Received { name, algorithm, limit, counter } = received;
-        match name.len() {
-            0 => return Err(Skip::EmptyName),
-            1..=MAX_NAME => {}
-            _ => return Err(Skip::LongName),
-        }
-        let algorithm = match algorithm {
-            0 => config.default_algorithm,
-            id => Algorithm::from_id(id).ok_or(Skip::UnknownAlgorithm)?,
-        };
-        let limit = u32::try_from(limit).map_err(|_| Skip::Negative)?;
-        let counter = u32::try_from(counter).map_err(|_| Skip::Negative)?;
+        let Report { name: Name { bytes: name, .. }, algorithm, limit, counter } = report;
         let mut shard = self.shard(name);
-        if let Some(pipe) = shard.get_mut(name) {
-            pipe.receive(now, machine, counter);
-            return Ok(());
+        if !shard.contains_key(name) {
+            // Whoever may send without being checked must not keep this machine from making its own pipes.
+            let most = if context.provisioned { config.max_pipes } else { config.max_pipes / 2 };
+            if !self.reserve(most) {
+                return Err(Skip::TableFull);
+            }
+            shard.insert(name.into(), Pipe::new(algorithm, limit, context.now));
         }
-        // Whoever may send without being checked must not keep this machine from making its own pipes.
-        let most = if provisioned { config.max_pipes } else { config.max_pipes / 2 };
-        if !self.reserve(most) {
-            return Err(Skip::TableFull);
+        // The table's own name, since a long one is shared.
+        if let Some((name, pipe)) = from(&mut shard, Bound::Included(name)).next() {
+            let remote = Arc::new(Remote::new(peer.sender()));
+            remote.receive(context.now, peer.sender().era(), counter);
+            pipe.add(Arc::clone(&remote));
+            heard.insert(report.name.key(name), remote);
         }
-        let mut pipe = Pipe::new(algorithm, limit, now);
-        pipe.receive(now, machine, counter);
-        shard.insert(name.into(), pipe);
         Ok(())
     }
 
-    pub(crate) fn forget(&self, machine: MachineId) {
-        for mut shard in self.each() {
-            shard.values_mut().for_each(|pipe| pipe.forget(machine));
-        }
+    /// Ends a tick: every pipe's, then what counts no more goes, and unused pipes.
+    pub(crate) fn tick(&self, now: Moment, config: &Config, peers: &Peers) {
+        let mut sweeps = Vec::new();
+        self.walk(
+            &mut sweeps,
+            |sweeps, name, pipe| {
+                pipe.tick(now, config);
+                sweeps
+                    .extend(pipe.to_sweep(now, config).map(|senders| (Arc::clone(name), senders)));
+            },
+            |sweeps| {
+                for (name, senders) in sweeps.drain(..) {
+                    self.sweep(now, &name, &senders, config, peers);
+                }
+            },
+        );
     }
 
-    /// Ends a tick: every pipe's, then unused pipes go.
-    pub(crate) fn tick(&self, now: Moment, config: &Config) {
-        for mut shard in self.each() {
-            let before = shard.len();
-            shard.retain(|_, pipe| {
-                pipe.tick(now, config);
-                !pipe.is_expired(now, config)
-            });
-            self.count.fetch_sub(before - shard.len(), Ordering::Relaxed);
+    /// Takes what counts no more out of a pipe and of the tables of those who said it, and the pipe itself
+    /// if it is not used. A packet that says otherwise comes before, and is seen, or after, and finds
+    /// nothing of it any more: its sender is locked meanwhile.
+    fn sweep(
+        &self,
+        now: Moment,
+        name: &[u8],
+        senders: &[Arc<Sender>],
+        config: &Config,
+        peers: &Peers,
+    ) {
+        let peers = peers.of(senders);
+        let mut heard: Vec<_> = peers.iter().map(|peer| peer.as_deref().map(Peer::lock)).collect();
+        let mut shard = self.shard(name);
+        let Some(pipe) = shard.get_mut(name) else { return };
+        let swept = pipe.sweep(now, config, senders);
+        if swept.expired {
+            shard.remove(name);
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+        drop(shard);
+        let name = Name::new(name);
+        for remote in swept.remotes {
+            let at = remote.sender().position(senders);
+            if let Some(Some(heard)) = at.and_then(|at| heard.get_mut(at)) {
+                heard.remove(&name);
+            }
         }
     }
 
     /// What is to be sent. No lock is held afterwards.
     pub(crate) fn to_send(&self, now: Moment, config: &Config) -> Vec<Entry> {
         let mut entries = Vec::new();
-        for shard in self.each() {
-            entries.extend(shard.iter().filter_map(|(name, pipe)| {
-                let (limit, counter) = pipe.to_send(now, config)?;
+        self.each(|name, pipe| {
+            if let Some((limit, counter)) = pipe.to_send(now, config) {
                 let (name, algorithm) = (Arc::clone(name), pipe.algorithm());
-                Some(Entry { name, algorithm, limit, counter })
-            }));
-        }
+                entries.push(Entry { name, algorithm, limit, counter });
+            }
+        });
         entries
     }
 
@@ -174,9 +187,7 @@ impl Pipes {
     /// All pipes, in order of name.
     pub(crate) fn list(&self, now: Moment, config: &Config) -> Vec<PipeStatus> {
         let mut list = Vec::with_capacity(self.len());
-        for shard in self.each() {
-            list.extend(shard.iter().map(|(name, pipe)| pipe.status(name, now, config)));
-        }
+        self.each(|name, pipe| list.push(pipe.status(name, now, config)));
         list.sort_by(|a, b| a.name.cmp(&b.name));
         list
     }
@@ -199,14 +210,52 @@ impl Pipes {
         lock(&self.shards[shard_of(name) % SHARDS])
     }
 
-    /// Each shard, locked while it is held.
-    fn each(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
-        self.shards.iter().map(lock)
+    /// Visits every pipe, some under one lock.
+    fn each(&self, mut visit: impl FnMut(&Arc<[u8]>, &mut Pipe)) {
+        self.walk(&mut (), |(), name, pipe| visit(name, pipe), |()| {});
+    }
+
+    /// Visits every pipe. After some have been visited under one lock, `between` is called under none. A pipe that is
+    /// made meanwhile may be left out, as if it had been made afterwards.
+    fn walk<T>(
+        &self,
+        state: &mut T,
+        mut visit: impl FnMut(&mut T, &Arc<[u8]>, &mut Pipe),
+        mut between: impl FnMut(&mut T),
+    ) {
+        for shard in &self.shards {
+            let mut last: Option<Arc<[u8]>> = None;
+            loop {
+                let mut shard = lock(shard);
+                let behind = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+                let mut visited = 0;
+                let mut reached = None;
+                for (name, pipe) in from(&mut shard, behind).take(SLICE) {
+                    visit(state, name, pipe);
+                    visited += 1;
+                    reached = Some(name);
+                }
+                last = reached.map(Arc::clone);
+                drop(shard);
+                between(state);
+                if visited < SLICE {
+                    break;
+                }
+            }
+        }
     }
 }
 
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The pipes from a name on.
+fn from<'a>(
+    shard: &'a mut Shard,
+    name: Bound<&[u8]>,
+) -> impl Iterator<Item = (&'a Arc<[u8]>, &'a mut Pipe)> + use<'a> {
+    shard.range_mut::<[u8], _>((name, Bound::Unbounded))
 }
 
 const fn decidable(algorithm: Algorithm) -> Result<(), CheckError> {
@@ -219,17 +268,4 @@ fn shard_of(name: &[u8]) -> usize {
         .iter()
         .fold(0x811c_9dc5_u32, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     usize::from((hash ^ (hash >> 16)).to_le_bytes()[0])
-}
-
-impl Skip {
-    /// The value of the metric's label.
-    pub(crate) const fn reason(self) -> &'static str {
-        match self {
-            Self::EmptyName => "empty_name",
-            Self::LongName => "long_name",
-            Self::Negative => "negative",
-            Self::TableFull => "table_full",
-            Self::UnknownAlgorithm => "unknown_algorithm",
-        }
-    }
 }

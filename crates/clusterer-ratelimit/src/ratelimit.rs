@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The ratelimit module: a handle that all clones share.
 ///
-/// Every method takes `&self`, may be called from any thread, and holds a lock for as long as it walks
-/// a sixteenth of the pipes at most. It reads no clock: `now` is handed in, always of one clock, and
+/// Every method takes `&self`, may be called from any thread, and holds a lock for no longer than it takes to
+/// visit some hundred pipes. It reads no clock: `now` is handed in, always of one clock, and
 /// the owner calls [`RateLimit::run_due`] whenever [`RateLimit::deadline`] has come.
 #[derive(Clone, Debug)]
 pub struct RateLimit {
@@ -50,7 +50,7 @@ impl RateLimit {
             shared: Arc::new(Shared {
                 config,
                 pipes: Pipes::new(),
-                peers: Peers::new(),
+                peers: Peers::default(),
                 due: Mutex::new(due),
                 allowed: AtomicU64::new(0),
                 limited: AtomicU64::new(0),
@@ -150,8 +150,8 @@ impl RateLimit {
 
     /// Ends a tick now. [`RateLimit::run_due`] does that; a driver of its own kind may.
     pub fn tick(&self, now: Moment) {
-        let Shared { config, pipes, allowed, limited, .. } = self.shared();
-        pipes.tick(now, config);
+        let Shared { config, pipes, peers, allowed, limited, .. } = self.shared();
+        pipes.tick(now, config, peers);
         let decided = |calls: &AtomicU64| calls.swap(0, Ordering::Relaxed);
         counter!("clusterer_ratelimit_calls_total", "decision" => "allowed")
             .increment(decided(allowed));

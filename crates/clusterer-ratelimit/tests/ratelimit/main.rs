@@ -8,4 +8,5 @@ mod life;
 mod metrics;
 #[cfg(feature = "mi")]
 mod mi;
+mod runs;
 mod wire;
