@@ -16,7 +16,7 @@ const LISTENER: Token = Token(usize::MAX);
 
 /// The role: says where it listens, then how many packets came over each connection that has ended.
 pub(crate) fn run() -> Result<()> {
-    end_with_parent();
+    end_with_parent(|_| {});
     let mut poll = Poll::new()?;
     let mut listener = TcpListener::bind("127.0.0.1:0".parse()?)?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;

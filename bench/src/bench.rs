@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow, ensure};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) struct Bench {
@@ -31,6 +31,19 @@ impl Bench {
     pub(crate) fn go_on(&self) -> Result<()> {
         ensure!(!self.interrupted.load(Ordering::Relaxed), "interrupted");
         Ok(())
+    }
+
+    /// Sleeps, unless it is interrupted.
+    pub(crate) fn pause(&self, how_long: Duration) -> Result<()> {
+        let end = Instant::now() + how_long;
+        loop {
+            self.go_on()?;
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            thread::sleep(left.min(Duration::from_millis(50)));
+        }
     }
 }
 

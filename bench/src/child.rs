@@ -1,7 +1,7 @@
 //! Another process of this program, for what must be measured apart from it.
 
 use anyhow::{Context as _, Result, ensure};
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 pub(crate) struct Role {
     child: Child,
     lines: BufReader<ChildStdout>,
-    _stdin: ChildStdin,
+    stdin: ChildStdin,
 }
 
 impl Role {
@@ -21,7 +21,7 @@ impl Role {
         let mut child = command.spawn().context("this program cannot be started again")?;
         let lines = BufReader::new(child.stdout.take().context("it has an output")?);
         let stdin = child.stdin.take().context("it has an input")?;
-        Ok(Self { child, lines, _stdin: stdin })
+        Ok(Self { child, lines, stdin })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -33,6 +33,12 @@ impl Role {
         let mut line = String::new();
         ensure!(self.lines.read_line(&mut line)? > 0, "a helper process has ended");
         Ok(line.trim_end().to_owned())
+    }
+
+    /// Asks it for something; the answer is its next line.
+    pub(crate) fn ask(&mut self, what: &str) -> Result<String> {
+        writeln!(self.stdin, "{what}")?;
+        self.line()
     }
 
     /// Where it listens: the first thing it says.
@@ -50,11 +56,15 @@ impl Drop for Role {
     }
 }
 
-/// Ends this process, a role, once whoever started it is gone.
-pub(crate) fn end_with_parent() {
-    std::thread::spawn(|| {
-        // Nothing is ever written: this waits for the end, or for an error, which is as good.
-        let _ = std::io::stdin().read_line(&mut String::new());
+/// Ends this process, a role, once whoever started it is gone. What it says meanwhile goes to `told`.
+pub(crate) fn end_with_parent(told: impl Fn(&str) + Send + 'static) {
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            match line {
+                Ok(line) => told(&line),
+                Err(_) => break,
+            }
+        }
         std::process::exit(0);
     });
 }

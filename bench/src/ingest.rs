@@ -4,7 +4,7 @@
 
 use crate::bench::Bench;
 use crate::child::Role;
-use crate::node::{Node, Peer};
+use crate::node::{Node, Peer, peers};
 use crate::packets::{Shape, ring};
 use crate::process::{CpuTime, per};
 use crate::sender::Sender;
@@ -27,7 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const PACES: usize = 8;
 
 pub(crate) fn run(bench: &Bench) -> Result<Section> {
-    let node = Node::start(bench, i32::try_from(CONNECTIONS.into_iter().max().unwrap_or(1))?, 0)?;
+    let most = CONNECTIONS.into_iter().max().unwrap_or(1);
+    let node = Node::start(bench, peers(i32::try_from(most)?)?, 0)?;
     let mut bare = Bare::start()?;
     let mut work = Vec::new();
     for shape in Shape::ALL {

@@ -7,20 +7,29 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks on its terminal")]
 
+mod allocations;
+mod bare_echo;
 mod bare_reader;
 mod bench;
 mod child;
+mod echo;
+mod fairness;
+mod fanout;
+mod idle;
 mod ingest;
 mod node;
 mod packets;
+mod peers;
+mod pinger;
 mod process;
+mod scale;
 mod scrape;
 mod sender;
+mod soak;
 mod stats;
 mod table;
 
 use crate::bench::Bench;
-use crate::table::Section;
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -41,11 +50,37 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum What {
+    /// A round trip through the daemon, and through a bare echo
+    Echo,
+    /// A quiet peer's pings while others flood
+    Fairness,
+    /// One packet to 64 peers, and what one that stops reading costs the others
+    Fanout,
+    /// What a daemon with 1,000 peers does when there is nothing to do
+    Idle,
     /// Packets of a few senders, taken by a daemon and by a bare reader
     Ingest,
+    /// What each step costs with 10, 1,000 and 100,000 nodes
+    Scale,
+    /// Churn for minutes: memory must stay flat
+    Soak {
+        /// How long
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+    },
+    /// The other end of a benchmark: writes back what it reads
+    #[command(hide = true)]
+    BareEcho,
     /// The other end of a benchmark: a reader that only walks lengths
     #[command(hide = true)]
     BareReader,
+    /// The other end of a benchmark: peers that answer, each `MACHINE=ADDRESS`
+    #[command(hide = true)]
+    Peers {
+        peers: Vec<String>,
+        #[arg(long)]
+        stalled: Option<i32>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -59,11 +94,19 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<()> {
-    let measure: fn(&Bench) -> Result<Section> = match cli.what {
-        What::Ingest => ingest::run,
+    let bench = || Bench::new(cli.quick);
+    let section = match &cli.what {
+        What::Echo => echo::run(&bench()?)?,
+        What::Fairness => fairness::run(&bench()?)?,
+        What::Fanout => fanout::run(&bench()?)?,
+        What::Idle => idle::run(&bench()?)?,
+        What::Ingest => ingest::run(&bench()?)?,
+        What::Scale => scale::run(&bench()?)?,
+        What::Soak { minutes } => soak::run(&bench()?, *minutes)?,
+        What::BareEcho => return bare_echo::run(),
         What::BareReader => return bare_reader::run(),
+        What::Peers { peers, stalled } => return peers::run(peers, *stalled),
     };
-    let section = measure(&Bench::new(cli.quick)?)?;
     println!("\n{}", section.text());
     if let Some(path) = &cli.json {
         std::fs::write(path, section.json().to_string())

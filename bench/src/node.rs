@@ -27,23 +27,25 @@ pub(crate) struct Node {
     _lab: Lab,
 }
 
+/// Machines with an address of their own each, behind the daemon's number.
+pub(crate) fn peers(count: i32) -> Result<Vec<Peer>> {
+    let peer = |machine| Ok(Peer { machine, address: free_address()? });
+    (MACHINE + 1..=MACHINE + count).map(peer).collect()
+}
+
 impl Node {
-    /// With so many peers, in this state of the table: 0 is not dialled and may send all the same.
-    pub(crate) fn start(bench: &Bench, peers: i32, state: u32) -> Result<Self> {
+    /// With these peers, in this state of the table: 0 is not dialled and may send all the same.
+    pub(crate) fn start(bench: &Bench, peers: Vec<Peer>, state: u32) -> Result<Self> {
         ensure!(!cfg!(debug_assertions), "only a release build is worth measuring");
-        bench.say(&format!("a database with {peers} peers, a daemon"));
+        bench.say(&format!("a database with {} peers, a daemon", peers.len()));
         let lab = Lab::new()?;
         let mut guardian = Guardian::of_daemons(lab.path())?;
         let address = free_address()?;
         lab.add(&NodeRow::new(1, MACHINE, address))?;
-        let peers = (MACHINE + 1..=MACHINE + peers)
-            .map(|machine| {
-                bench.go_on()?;
-                let address = free_address()?;
-                lab.add(&NodeRow { state, ..NodeRow::new(1, machine, address) })?;
-                Ok(Peer { machine, address })
-            })
-            .collect::<Result<Vec<_>>>()?;
+        for &Peer { machine, address } in &peers {
+            bench.go_on()?;
+            lab.add(&NodeRow { state, ..NodeRow::new(1, machine, address) })?;
+        }
         let exporter = free_address()?;
         let config = lab.config(MACHINE, address, &format!("{RATELIMIT}listen = \"{exporter}\"\n"));
         let daemon = lab.start(MACHINE, &config)?;
@@ -53,6 +55,10 @@ impl Node {
 
     pub(crate) fn pid(&self) -> u32 {
         self.daemon.pid()
+    }
+
+    pub(crate) fn daemon(&self) -> &Daemon {
+        &self.daemon
     }
 
     pub(crate) fn figures(&self) -> Result<Figures> {

@@ -54,6 +54,14 @@ pub(crate) fn ring(shape: Shape, machine: i32, bytes: usize) -> Result<Vec<u8>> 
     Ok(ring)
 }
 
+/// A packet of one pipe that has this number in its name.
+pub(crate) fn of_new_pipe(machine: i32, number: u64) -> Result<Vec<u8>> {
+    let origin = Origin { sender: machine, cluster: 1 };
+    let mut writer = PacketWriter::new(Dialect::V22, "ratelimit", 0, origin);
+    writer.str(format!("new{number}").as_bytes()).int(TAILDROP).int(LIMIT).int(1);
+    Ok(writer.finish(1).context("a packet of one pipe")?.to_vec())
+}
+
 fn packet(machine: i32, pipes: &[usize], random: &mut Random) -> Result<Vec<u8>> {
     let origin = Origin { sender: machine, cluster: 1 };
     let mut writer = PacketWriter::new(Dialect::V22, "ratelimit", 0, origin);

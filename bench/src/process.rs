@@ -59,6 +59,36 @@ impl CpuTime {
     }
 }
 
+/// How often the threads of a process have given the CPU away because there was nothing to do.
+pub(crate) fn wakes(pid: u32) -> Result<u64> {
+    let mut sum = 0;
+    for thread in tasks(pid)? {
+        if let Ok(text) = fs::read_to_string(format!("/proc/{pid}/task/{thread}/status")) {
+            sum += field(&text, "voluntary_ctxt_switches:").context("status")?;
+        }
+    }
+    Ok(sum)
+}
+
+/// How often a process has called the kernel to write.
+pub(crate) fn writes(pid: u32) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/io"))?;
+    field(&text, "syscw:").context("/proc/PID/io")
+}
+
+/// The memory that a process has in use, KiB.
+pub(crate) fn resident(pid: u32) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    field(&text, "VmRSS:").context("/proc/PID/status")
+}
+
+/// The number behind a name at the begin of a line.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// Nanoseconds each of so many took.
 pub(crate) fn per(time: Duration, count: u64) -> f64 {
     time.as_secs_f64() * 1e9 / float(count.max(1))
 }
@@ -93,6 +123,15 @@ mod tests {
         assert_eq!(ticks("7 (a"), None);
         assert_eq!(run_time("123456 9 3\n"), Some(123_456));
         assert_eq!(run_time(""), None);
+    }
+
+    #[test]
+    fn a_field_is_the_number_behind_its_whole_name() {
+        let text =
+            "nonvoluntary_ctxt_switches:\t7\nvoluntary_ctxt_switches:\t12\nVmRSS:\t  88 kB\n";
+        assert_eq!(field(text, "voluntary_ctxt_switches:"), Some(12));
+        assert_eq!(field(text, "VmRSS:"), Some(88));
+        assert_eq!(field(text, "syscw:"), None);
     }
 
     #[test]

@@ -24,6 +24,12 @@ impl Figures {
     pub(crate) fn sum(&self, name: &str) -> Result<u64> {
         sum(&self.text, name)
     }
+
+    /// The value of one series, named with its labels; 0 if there is none.
+    pub(crate) fn series(&self, name: &str) -> Result<u64> {
+        let found = self.text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        found.map_or(Ok(0), |value| Ok(value.parse()?))
+    }
 }
 
 fn sum(text: &str, name: &str) -> Result<u64> {

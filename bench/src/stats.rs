@@ -29,6 +29,13 @@ impl Summary {
     }
 }
 
+/// The value below which this share of all lies, of sorted values: the nearest rank, never less than
+/// asked for. `None` of no values.
+pub(crate) fn percentile(sorted: &[u64], permille: usize) -> Option<u64> {
+    let rank = (sorted.len() * permille).div_ceil(1000).max(1);
+    sorted.get(rank - 1).copied()
+}
+
 /// As a float, as near as there is one.
 #[allow(clippy::cast_precision_loss, reason = "a figure for people")]
 pub(crate) fn float(value: u64) -> f64 {
@@ -47,5 +54,16 @@ mod tests {
         assert_eq!(summary(&[9.0, 1.0, 2.0]).unwrap().median, 2.0);
         assert_eq!(summary(&[9.0, 1.0, 2.0, 4.0]).unwrap().median, 3.0);
         assert_eq!(summary(&[9.0, 1.0]).unwrap().text(1), "5.0 (1.0 to 9.0)");
+    }
+
+    #[test]
+    fn a_percentile_is_the_nearest_rank() {
+        let hundred: Vec<u64> = (1..=100).collect();
+        assert_eq!(percentile(&hundred, 500), Some(50));
+        assert_eq!(percentile(&hundred, 990), Some(99));
+        assert_eq!(percentile(&hundred, 991), Some(100));
+        assert_eq!(percentile(&hundred, 1000), Some(100));
+        assert_eq!(percentile(&[7], 1), Some(7));
+        assert_eq!(percentile(&[], 500), None);
     }
 }

@@ -14,9 +14,27 @@ use std::path::{Path, PathBuf};
 /// What was asked for on the command line.
 #[derive(Args)]
 pub(crate) struct Options {
+    /// A round trip through the daemon, and through a bare echo
+    #[arg(long)]
+    echo: bool,
+    /// A quiet peer's pings while others flood
+    #[arg(long)]
+    fairness: bool,
+    /// One packet to 64 peers, and what one that stops reading costs the others
+    #[arg(long)]
+    fanout: bool,
+    /// What a daemon with 1,000 peers does when there is nothing to do
+    #[arg(long)]
+    idle: bool,
     /// Packets of 1, 4 and 64 senders: packets a second, CPU a packet, beside a bare reader
     #[arg(long)]
     ingest: bool,
+    /// What each step costs with 10, 1,000 and 100,000 nodes
+    #[arg(long)]
+    scale: bool,
+    /// Churn for minutes, 10 if none are said: memory must stay flat
+    #[arg(long, value_name = "MINUTES", num_args = 0..=1, default_missing_value = "10")]
+    soak: Option<u32>,
     /// All of them, and docs/performance.md written anew
     #[arg(long, conflicts_with = "quick")]
     report: bool,
@@ -41,12 +59,22 @@ struct Section {
 type Asked = fn(&Options) -> bool;
 
 impl Options {
-    /// The loads, each by its flag.
-    const LOADS: [(&'static str, Asked); 1] = [("ingest", |options| options.ingest)];
+    /// The loads, each by its flag, in the order in which they are measured.
+    const LOADS: [(&'static str, Asked); 7] = [
+        ("ingest", |options| options.ingest),
+        ("fanout", |options| options.fanout),
+        ("echo", |options| options.echo),
+        ("fairness", |options| options.fairness),
+        ("idle", |options| options.idle),
+        ("scale", |options| options.scale),
+        ("soak", |options| options.soak.is_some()),
+    ];
 
     fn loads(&self) -> Vec<Load> {
         let asked = Self::LOADS.iter().filter(|(_, is_asked)| self.report || is_asked(self));
-        asked.map(|&(name, _)| Load { name, more: Vec::new() }).collect()
+        let minutes = self.soak.map(|minutes| format!("--minutes={minutes}"));
+        let more = |name| minutes.iter().filter(|_| name == "soak").cloned().collect();
+        asked.map(|&(name, _)| Load { name, more: more(name) }).collect()
     }
 }
 
@@ -64,4 +92,34 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         report::write(root, &sections)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn check(words: &str, expected: &[&str]) {
+        let line = Line::try_parse_from(words.split_whitespace()).unwrap();
+        let loads = line.options.loads();
+        let told = loads.iter().map(|load| [&[load.name.to_owned()], &load.more[..]].concat());
+        assert_eq!(told.map(|words| words.join(" ")).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_measured_in_one_order() {
+        check("bench", &[]);
+        check("bench --echo --ingest --quick", &["ingest", "echo"]);
+        check("bench --soak", &["soak --minutes=10"]);
+        check("bench --soak 3", &["soak --minutes=3"]);
+        let all = ["ingest", "fanout", "echo", "fairness", "idle", "scale", "soak"];
+        check("bench --report", &all);
+        assert!(Line::try_parse_from(["bench", "--report", "--quick"]).is_err());
+    }
 }
