@@ -2,6 +2,7 @@
 //! are taken, and the pings of a peer within its own flood.
 
 use crate::bench::Bench;
+use crate::child::Role;
 use crate::node::{Node, Peer, peers};
 use crate::packets::{Shape, ring};
 use crate::pinger::{HEAD, Latencies, Pinger, ping};
@@ -35,6 +36,8 @@ pub(crate) fn run(bench: &Bench) -> Result<Section> {
     };
     let mut pinger = Pinger::connect(quiet, node.address)?;
     tell("a quiet peer, nobody else", pinger.pings(bench, how_long, INTERVAL)?)?;
+    let mut bare = Role::start(&["bare-echo"])?;
+    let mut control = Pinger::connect(quiet, bare.address()?)?;
     for (name, shape, count) in [
         ("while 1 floods, 51 bytes", Shape::One, 1),
         ("while 1 floods, 403 bytes", Shape::Twenty, 1),
@@ -43,6 +46,9 @@ pub(crate) fn run(bench: &Bench) -> Result<Section> {
         let flooding = flooding.get(..count).context("peers")?;
         tell(name, under_flood(bench, &node, &mut pinger, shape, flooding, how_long)?)?;
     }
+    let first = flooding.get(..1).context("a peer")?;
+    let beside = under_flood(bench, &node, &mut control, Shape::One, first, how_long)?;
+    tell("a bare echo, while 1 floods the daemon", beside)?;
     let first = flooding.first().context("a peer")?;
     tell("within a flood of one's own, 51 bytes", within(bench, &node, first, how_long)?)?;
     Ok(Section {
@@ -51,7 +57,8 @@ pub(crate) fn run(bench: &Bench) -> Result<Section> {
         head: HEAD.to_vec(),
         rows,
         notes: vec![
-            "From the write of a ping to its answer. Within a flood of one's own, a ping first waits in the \
+            "From the write of a ping to its answer. The pings of the bare echo never touch the daemon: what they \
+             wait for is the machine, on which the flood is made and taken. Within a flood of one's own, a ping first waits in the \
              kernel's buffers behind what was sent before it on the same connection."
                 .to_owned(),
         ],

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, ensure};
 use clusterer::{Cluster, ClusterId, MachineId, MemoryStore, Protocol, SkipReason};
 use clusterer_tests::wait_for;
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -24,6 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const QUEUE: usize = 4 << 20;
 /// Sent as fast as they are taken, packets wait while a queue holds more.
 const HELD_BACK: usize = 256 * 1024;
+
+/// Behind the time in each packet.
+const BODY: [u8; 12] = [0; 12];
+/// The same, where a queue is to be filled.
+static FILLING: [u8; 32 * 1024] = [0; 32 * 1024];
 
 /// A row of the table.
 struct Work {
@@ -111,29 +117,32 @@ fn load(
 ) -> Result<(Vec<String>, Value)> {
     let own = std::process::id();
     let links: Vec<_> = engine.view().nodes().filter_map(|node| node.link).collect();
-    let mut encoded = 0_u64;
-    let mut send = || {
+    let encoded = Cell::new(0_u64);
+    let send = |body: &[u8]| {
         engine.send_to(cluster, Protocol::Bin, TIMED, 0, |packet| {
-            encoded += 1;
-            packet.int(micros()).int(1).int(2).int(3);
+            encoded.set(encoded.get() + 1);
+            packet.int(micros()).raw(body);
         })
     };
+    let most = || links.iter().map(|&link| engine.queued_bytes(link)).max().unwrap_or(0);
     wait_for("every peer has got a packet", PATIENCE, || {
         bench.go_on()?;
-        send()?;
+        send(&BODY)?;
         std::thread::sleep(Duration::from_millis(20));
         let report = reading.report()?;
         Ok((count(&report, "packets")? >= PEERS as u64 - u64::from(work.stalls)).then_some(()))
     })?;
-    std::thread::sleep(Duration::from_millis(200));
+    if work.stalls {
+        bench.say("filling the queue of the one that does not read");
+        wait_for("a packet for it is refused", PATIENCE, || {
+            bench.go_on()?;
+            let skipped = send(&FILLING)?.skipped;
+            Ok(skipped.iter().any(|(machine, _)| machine.get() == OWN + PEERS).then_some(()))
+        })?;
+    }
+    std::thread::sleep(Duration::from_millis(500));
     reading.report()?;
-    encoded = 0;
-    let mut send = || {
-        engine.send_to(cluster, Protocol::Bin, TIMED, 0, |packet| {
-            encoded += 1;
-            packet.int(micros()).int(1).int(2).int(3);
-        })
-    };
+    encoded.set(0);
     let (allocated, written, cpu) = (allocations::count(), writes(own)?, CpuTime::of(own)?);
     let how_long = bench.either(Duration::from_secs(1), Duration::from_secs(8));
     let (begun, mut looked) = (Instant::now(), Instant::now());
@@ -143,7 +152,7 @@ fn load(
             std::thread::sleep(Duration::from_micros(200));
             continue;
         }
-        let report = send()?;
+        let report = send(&BODY)?;
         packets += 1;
         queued += report.queued as u64;
         for (machine, reason) in &report.skipped {
@@ -155,7 +164,6 @@ fn load(
         {
             looked = Instant::now();
             bench.go_on()?;
-            let most = || links.iter().map(|&link| engine.queued_bytes(link)).max().unwrap_or(0);
             largest = largest.max(most());
             while work.pace.is_none() && most() > HELD_BACK {
                 std::thread::sleep(Duration::from_micros(50));
@@ -176,7 +184,7 @@ fn load(
     let time =
         |name: &str| came.pointer(&format!("/us/{name}")).and_then(Value::as_f64).unwrap_or(0.0);
     let figures = json!({
-        "load": work.name, "packets_per_second": float(packets) / seconds, "encoded": encoded,
+        "load": work.name, "packets_per_second": float(packets) / seconds, "encoded": encoded.get(),
         "packets": packets, "allocations_each": each(allocated), "writes_each": each(written),
         "ns_each": crate::process::per(cpu, queued), "came": came, "largest_queue": largest,
         "refused": refused,
@@ -184,7 +192,7 @@ fn load(
     let row = vec![
         work.name.to_owned(),
         format!("{:.0}", float(packets) / seconds),
-        format!("{:.2}", float(encoded) / float(packets)),
+        format!("{:.2}", float(encoded.get()) / float(packets)),
         format!("{:.3}", each(allocated)),
         format!("{:.3}", each(written)),
         format!("{:.0}", crate::process::per(cpu, queued)),
