@@ -33,8 +33,16 @@ pub(crate) enum Accepted {
 }
 
 impl Listener {
-    pub(crate) fn bind(config: &ListenerConfig) -> Result<Self, BindError> {
-        listen(config.address)
+    /// Listens there, with a socket of somebody else's if there is one.
+    pub(crate) fn bind(
+        config: &ListenerConfig,
+        inherited: Option<StdListener>,
+    ) -> Result<Self, BindError> {
+        let socket = match inherited {
+            Some(socket) => adopt(socket),
+            None => listen(config.address),
+        };
+        socket
             .and_then(|socket| Ok((socket.local_addr()?, socket)))
             .map(|(local, socket)| Self { socket, local, dialect: config.dialect })
             .map_err(|error| BindError { address: config.address, error })
@@ -76,6 +84,19 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         socket.set_only_v6(true)?;
     }
     socket.bind(&SockAddr::from(address))?;
+    socket.listen(BACKLOG)?;
+    Ok(TcpListener::from_std(StdListener::from(socket)))
+}
+
+/// Makes a socket that was bound by somebody else like one of our own.
+fn adopt(socket: StdListener) -> io::Result<TcpListener> {
+    let socket = Socket::from(socket);
+    // Its IPv4 peers would have addresses that no row has.
+    if socket.local_addr()?.is_ipv6() && !socket.only_v6()? {
+        let message = "the socket that was passed takes IPv4, too; have it made for IPv6 only";
+        return Err(io::Error::new(ErrorKind::InvalidInput, message));
+    }
+    socket.set_nonblocking(true)?;
     socket.listen(BACKLOG)?;
     Ok(TcpListener::from_std(StdListener::from(socket)))
 }

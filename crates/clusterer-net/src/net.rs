@@ -7,10 +7,11 @@ use crate::queue::Limits;
 use crate::wake::Wake;
 use crate::{Clock, Config, Ingress};
 use mio::Poll;
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -74,7 +75,23 @@ impl Net {
     /// # Errors
     /// The first address that cannot be listened on. Nothing stays bound.
     pub fn bind(config: Config) -> Result<Bound, BindError> {
-        let listeners = config.listeners.iter().map(Listener::bind).collect::<Result<_, _>>()?;
+        Self::bind_with(config, Vec::new())
+    }
+
+    /// Binds the listeners for which none of these sockets is bound already. What connects to such a
+    /// socket while nobody accepts waits for whoever does next: a restart refuses nobody if somebody else
+    /// holds the socket meanwhile.
+    ///
+    /// # Errors
+    /// As [`Net::bind`]; a socket at an address that no listener has ([`io::ErrorKind::InvalidInput`]), or
+    /// one on IPv6 that takes IPv4, too. The sockets are closed then.
+    pub fn bind_with(config: Config, sockets: Vec<TcpListener>) -> Result<Bound, BindError> {
+        let mut sockets = by_address(&config, sockets)?;
+        let listeners = config
+            .listeners
+            .iter()
+            .map(|listener| Listener::bind(listener, sockets.remove(&listener.address)))
+            .collect::<Result<_, _>>()?;
         Ok(Bound { config, listeners })
     }
 
@@ -96,6 +113,25 @@ impl Net {
             tracing::error!("the transport's thread had panicked");
         }
     }
+}
+
+fn by_address(
+    config: &Config,
+    sockets: Vec<TcpListener>,
+) -> Result<HashMap<SocketAddr, TcpListener>, BindError> {
+    let mut found = HashMap::new();
+    for socket in sockets {
+        let unspecified = || SocketAddr::from(([0; 4], 0));
+        let address =
+            socket.local_addr().map_err(|error| BindError { address: unspecified(), error })?;
+        let wanted = config.listeners.iter().any(|listener| listener.address == address);
+        if !wanted || found.insert(address, socket).is_some() {
+            let message = "a socket was passed for it, and no further listener has this address";
+            let error = io::Error::new(io::ErrorKind::InvalidInput, message);
+            return Err(BindError { address, error });
+        }
+    }
+    Ok(found)
 }
 
 impl fmt::Debug for Net {

@@ -8,4 +8,5 @@ mod drain;
 mod ending;
 mod hostile;
 mod links;
+mod passed;
 mod support;
