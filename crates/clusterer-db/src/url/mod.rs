@@ -62,13 +62,13 @@ pub(crate) use server::{Host, Server, Tls};
 /// assert!(error.to_string().contains("this build works with"));
 /// assert!(!error.to_string().contains("opensipsrw"));
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DbUrl {
     target: Target,
 }
 
 /// What a URL leads to: a variant for each kind of database that can be worked with.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Target {
     #[cfg(feature = "mysql")]
     Mysql(Server),

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
 /// A server, a database of it, and whose it is.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Server {
     pub(crate) user: String,
     pub(crate) password: Option<Password>,
@@ -22,10 +22,10 @@ pub(crate) struct Server {
 }
 
 /// Neither shown nor printed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Password(String);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Host {
     /// A name or an address, without brackets.
     Tcp(String),
@@ -34,7 +34,7 @@ pub(crate) enum Host {
 }
 
 /// How the connection is protected.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Tls {
     Disable,
     /// Encrypted, whoever is at the other end.

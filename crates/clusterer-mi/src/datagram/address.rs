@@ -18,7 +18,7 @@ use thiserror::Error;
 /// let address: DatagramAddress = "/run/clusterer/mi.sock".parse().unwrap();
 /// assert!(matches!(address, DatagramAddress::Unix(_)));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DatagramAddress {
     /// A UDP address. Port 0 is any free one.
