@@ -94,8 +94,8 @@ pub use datagram::{
 pub use fifo::{FifoConfig, FifoError, FifoHandle, FifoServer};
 #[cfg(feature = "http")]
 pub use http::{
-    EventSender, HttpConfig, HttpError, HttpHandle, HttpResponse, HttpServer, ServerEvent,
-    StreamClosed,
+    EventSender, HttpAccess, HttpConfig, HttpError, HttpHandle, HttpResponse, HttpServer,
+    ServerEvent, StreamClosed,
 };
 #[cfg(feature = "json")]
 pub use jsonrpc::JsonAnswer;

@@ -2,6 +2,7 @@
 //! that page's owner wants: it is told from a client by what it cannot leave out.
 
 use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use hyper::Method;
 use hyper::header::{
@@ -16,7 +17,41 @@ use crate::Token;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
-#[derive(Debug)]
+/// Who may use a running server: a handle that all clones share. What is changed holds for the next
+/// request, also on a connection that is there already; answers and streams that have begun go on.
+#[derive(Clone, Debug)]
+pub struct HttpAccess {
+    rules: Arc<RwLock<Arc<Access>>>,
+}
+
+impl HttpAccess {
+    pub(super) fn new(config: &HttpConfig) -> Self {
+        Self { rules: Arc::new(RwLock::new(Arc::new(Access::new(config)))) }
+    }
+
+    /// Asks for this token from now on, and for none that was asked for before. There is no way back to
+    /// none at all, which would open a server that was not meant to be.
+    pub fn set_token(&self, token: Token) {
+        self.change(|rules| rules.token = Some(token));
+    }
+
+    /// Replaces the further names by which the server may be called ([`HttpConfig::hosts`]).
+    pub fn set_hosts(&self, hosts: &[String]) {
+        self.change(|rules| rules.hosts = plain_names(hosts));
+    }
+
+    /// The rules at this moment.
+    pub(super) fn now(&self) -> Arc<Access> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Access)) {
+        let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut rules));
+    }
+}
+
+#[derive(Clone, Debug)]
 pub(super) struct Access {
     listen: IpAddr,
     /// In lower case.
@@ -28,7 +63,7 @@ impl Access {
     pub(super) fn new(config: &HttpConfig) -> Self {
         Self {
             listen: config.listen.ip(),
-            hosts: config.hosts.iter().map(|host| plain_name(host)).collect(),
+            hosts: plain_names(&config.hosts),
             token: config.token.clone(),
         }
     }
@@ -172,6 +207,10 @@ fn origin_authority(origin: &HeaderValue) -> Option<(Authority, u16)> {
 fn same_place(origin: &Authority, host: &Authority, default: u16) -> bool {
     let port = |authority: &Authority| authority.port_u16().unwrap_or(default);
     plain_name(origin.host()) == plain_name(host.host()) && port(origin) == port(host)
+}
+
+fn plain_names(hosts: &[String]) -> Vec<String> {
+    hosts.iter().map(|host| plain_name(host)).collect()
 }
 
 /// A name in the one of its many forms that is compared.

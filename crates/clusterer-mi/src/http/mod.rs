@@ -13,6 +13,7 @@ mod server;
 mod socket;
 mod upload;
 
+pub use access::HttpAccess;
 pub use config::{HttpConfig, HttpError};
 pub use events::{EventSender, ServerEvent, StreamClosed};
 pub use response::HttpResponse;

@@ -11,7 +11,7 @@ use hyper::{Method, Request, Response};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::access::{Access, check_json};
+use super::access::{HttpAccess, check_json};
 use super::activity::Activity;
 use super::body::Body;
 use super::events::{EventQueue, EventSender};
@@ -48,7 +48,7 @@ pub(super) struct Mounts {
 /// Everything that answering needs.
 pub(super) struct Routes {
     pub(super) config: Arc<HttpConfig>,
-    access: Access,
+    access: HttpAccess,
     pages: HashMap<String, Page>,
     commands: Option<Commands>,
     ready: Option<Readiness>,
@@ -103,7 +103,7 @@ impl Routes {
         // At least one answer must always be possible.
         let streams = config.max_streams.min(config.max_connections / 2);
         Ok(Self {
-            access: Access::new(&config),
+            access: HttpAccess::new(&config),
             pages,
             commands,
             ready: mounts.ready,
@@ -112,6 +112,10 @@ impl Routes {
             log,
             config,
         })
+    }
+
+    pub(super) fn access(&self) -> HttpAccess {
+        self.access.clone()
     }
 
     pub(super) async fn answer(
@@ -145,12 +149,13 @@ impl Routes {
         if let Some(response) = self.probe(path) {
             return get_only(&head.method).map(|()| Reply::Whole(response));
         }
-        self.access.check_origin(head)?;
+        let access = self.access.now();
+        access.check_origin(head)?;
         let page = self.pages.get(path);
         if let (Some(Page::Asset(response)), Ok(())) = (page, get_only(&head.method)) {
             return Ok(Reply::Whole(response.clone()));
         }
-        self.access.check_token(head).inspect_err(|_| {
+        access.check_token(head).inspect_err(|_| {
             self.log.warn(format_args!("a request from {peer} has not the token"));
         })?;
         let commands = self.commands.as_ref().filter(|commands| commands.path == path);

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::connection;
 use super::connections::Connections;
 use super::routes::{Mounts, Page, Routes};
-use super::{EventSender, HttpConfig, HttpError, HttpResponse};
+use super::{EventSender, HttpAccess, HttpConfig, HttpError, HttpResponse};
 use crate::CommandTable;
 use crate::limited::LimitedLog;
 
@@ -62,11 +62,28 @@ impl HttpServer {
     /// is no token, or when the configuration says what cannot be.
     pub fn bind(config: HttpConfig) -> Result<Self, HttpError> {
         config.check()?;
+        let listener = TcpListener::bind(config.listen)
+            .map_err(|source| HttpError::Bind { address: config.listen, source })?;
+        Self::over(config, listener)
+    }
+
+    /// Takes a socket that somebody else has bound to the address of the configuration: who connects to it
+    /// while nobody accepts waits for whoever does next.
+    ///
+    /// # Errors
+    /// When it has another address, on which other rules may hold; when others than this machine could
+    /// reach it and there is no token, or when the configuration says what cannot be.
+    pub fn over(config: HttpConfig, listener: TcpListener) -> Result<Self, HttpError> {
+        config.check()?;
         let error = |source| HttpError::Bind { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).map_err(error)?;
+        let address = listener.local_addr().map_err(error)?;
+        let is_chosen = config.listen.port() == 0 && config.listen.ip() == address.ip();
+        if address != config.listen && !is_chosen {
+            let message = format!("the socket that was passed listens on {address}");
+            return Err(error(io::Error::new(io::ErrorKind::InvalidInput, message)));
+        }
         listener.set_nonblocking(true).map_err(error)?;
         rustix::net::listen(&listener, BACKLOG).map_err(|errno| error(errno.into()))?;
-        let address = listener.local_addr().map_err(error)?;
         Ok(Self { config, listener, address, mounts: Mounts::default() })
     }
 
@@ -145,8 +162,9 @@ impl HttpServer {
         let listener = tokio::net::TcpListener::from_std(listener)
             .map_err(|source| HttpError::Bind { address, source })?;
         let (ending, ended) = watch::channel(false);
+        let access = routes.access();
         let acceptor = Acceptor { listener, connections, routes, ending: ended, log };
-        Ok(HttpHandle { address, ending, task: runtime.spawn(acceptor.run()) })
+        Ok(HttpHandle { address, access, ending, task: runtime.spawn(acceptor.run()) })
     }
 }
 
@@ -160,6 +178,7 @@ impl std::fmt::Debug for HttpServer {
 #[derive(Debug)]
 pub struct HttpHandle {
     address: SocketAddr,
+    access: HttpAccess,
     ending: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -168,6 +187,11 @@ impl HttpHandle {
     /// The address that is listened on.
     pub fn local_address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Who may ask: what can be changed while the server runs.
+    pub fn access(&self) -> HttpAccess {
+        self.access.clone()
     }
 
     /// Closes the listener, idle connections and event streams, gives requests under way a second to be

@@ -1,6 +1,7 @@
 //! Each status, and what brings it about.
 
 use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -236,4 +237,45 @@ fn a_configuration_that_cannot_be_is_refused() {
         let server = paths.iter().fold(server(), |server, path| server.get(*path, hello));
         assert!(matches!(server.serve(), Err(HttpError::Mount { .. })), "{paths:?}");
     }
+}
+
+#[test]
+fn who_may_ask_can_be_changed_while_the_server_runs() {
+    let bench = Bench::with(|config| config.token = Some(Token::new(TOKEN).unwrap()), pages);
+    let access = bench.handle.as_ref().unwrap().access();
+    let status = |token: &str, host: &str| {
+        let head =
+            format!("POST /mi HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n");
+        let length = VERSION.len();
+        let rest = format!("Authorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n");
+        bench.ask(format!("{head}{rest}{VERSION}")).status
+    };
+    let another = "another-token-of-ours";
+    assert_eq!((status(TOKEN, "localhost"), status(another, "localhost")), (200, 401));
+    access.set_token(Token::new(another).unwrap());
+    assert_eq!((status(TOKEN, "localhost"), status(another, "localhost")), (401, 200));
+
+    assert_eq!(status(another, "proxy"), 421);
+    access.set_hosts(&["Proxy.".to_owned()]);
+    assert_eq!((status(another, "proxy"), status(another, "localhost")), (200, 200));
+    access.set_hosts(&[]);
+    assert_eq!(status(another, "proxy"), 421);
+}
+
+#[test]
+fn a_socket_that_was_passed_is_served_if_it_is_the_one_that_is_configured() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let other = HttpConfig::new(([127, 0, 0, 1], 1).into());
+    let error = HttpServer::over(other, socket.try_clone().unwrap()).unwrap_err();
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+    // Nobody accepts yet.
+    let mut early = TcpStream::connect(address).unwrap();
+    early.write_all(get("/hello").as_bytes()).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let server = HttpServer::over(HttpConfig::new(address), socket).unwrap();
+    let handle = pages(server).serve().unwrap();
+    assert_eq!(read_answer(&mut early).unwrap().status, 200);
+    runtime.block_on(handle.shutdown());
 }
