@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -78,6 +79,7 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     transport: Option<TransportMaker>,
     net: Config,
+    sockets: Vec<TcpListener>,
     settings: Settings,
     store_patience: Duration,
     auto_reload: Option<Duration>,
@@ -92,6 +94,7 @@ impl Builder {
             clock: Arc::new(SystemClock::new()),
             transport: None,
             net: Config::new(Vec::new()),
+            sockets: Vec::new(),
             settings: Settings::default(),
             store_patience: Duration::from_secs(10),
             auto_reload: None,
@@ -103,6 +106,15 @@ impl Builder {
     #[must_use]
     pub fn listen(mut self, listeners: Vec<ListenerConfig>) -> Self {
         self.net.listeners = listeners;
+        self
+    }
+
+    /// Uses these sockets, bound by somebody else, for the listeners whose addresses they have: who
+    /// connects while no node runs waits for the next one. A socket for which there is no listener is an
+    /// error of [`Builder::start`]. Without any, as by default, all addresses are bound here.
+    #[must_use]
+    pub fn sockets(mut self, sockets: Vec<TcpListener>) -> Self {
+        self.sockets = sockets;
         self
     }
 
@@ -137,7 +149,7 @@ impl Builder {
     /// ([`NodeStore::changed`]), as [`MemoryStore`](crate::MemoryStore) is one.
     #[must_use]
     pub fn auto_reload(mut self, every: Duration) -> Self {
-        self.auto_reload = Some(every.clamp(MOST_OFTEN, LONGEST_PATIENCE));
+        self.auto_reload = Some(bounded(every));
         self
     }
 
@@ -176,7 +188,10 @@ impl Builder {
         let runtime = Handle::current();
         // Whoever cannot listen should fail before it talks to a database.
         let bound = match self.transport {
-            None => Some(Net::bind(self.net.clone()).map_err(StartError::Bind)?),
+            None => {
+                let bound = Net::bind_with(self.net.clone(), std::mem::take(&mut self.sockets));
+                Some(bound.map_err(StartError::Bind)?)
+            }
             Some(_) => None,
         };
         let listeners = bound.as_ref().map(Bound::local_addresses).unwrap_or_default();
@@ -251,6 +266,11 @@ impl std::fmt::Debug for Builder {
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
+}
+
+/// A time from one look at the table to the next that makes sense.
+pub(crate) fn bounded(every: Duration) -> Duration {
+    every.clamp(MOST_OFTEN, LONGEST_PATIENCE)
 }
 
 /// What the control thread is to do first.

@@ -1,11 +1,14 @@
 //! The engine's handle: the manual's developer functions.
 
+use crate::builder::bounded;
 use crate::clock::Clock;
 use crate::control::Command;
 use crate::feed::Feed;
 use crate::provisioning::Ledger;
 use crate::workers::Workers;
-use crate::{Builder, RegisterModuleError, ReloadError, ReloadReport, SetStateError, Subscription};
+use crate::{
+    Builder, RegisterModuleError, ReloadError, ReloadReport, SetStateError, Stopped, Subscription,
+};
 use arc_swap::ArcSwap;
 use clusterer_core::View;
 use clusterer_net::{Net, Transport};
@@ -290,6 +293,16 @@ impl Cluster {
     /// The store could not be read: what is in memory stays. Or the engine has been shut down.
     pub async fn reload(&self) -> Result<ReloadReport, ReloadError> {
         self.ask(Command::Reload).await.unwrap_or(Err(ReloadError::Stopped))
+    }
+
+    /// Begins to look for changes of the table that often, as [`Builder::auto_reload`] has it, or ends that
+    /// with `None`. Where it begins, the table is loaded once.
+    ///
+    /// # Errors
+    /// The engine has been shut down.
+    pub async fn set_auto_reload(&self, every: Option<Duration>) -> Result<(), Stopped> {
+        let every = every.map(bounded);
+        self.ask(|answer| Command::AutoReload(every, answer)).await.ok_or(Stopped)
     }
 
     /// Everything that is known at this moment: clusters, nodes, states, links. It never changes, but for the

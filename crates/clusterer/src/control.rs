@@ -28,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 
 /// What the API asks for, with where the answer goes.
 pub(crate) enum Command {
+    AutoReload(Option<Duration>, oneshot::Sender<()>),
     Register(Registration, Arc<dyn ClusterModule>, oneshot::Sender<Result<(), RegisterError>>),
     Reload(oneshot::Sender<Result<ReloadReport, ReloadError>>),
     SetState(NodeKey, Protocol, State, oneshot::Sender<Result<(), StatusError>>),
@@ -142,6 +143,10 @@ impl Control {
 
     fn obey(&mut self, now: Now, command: Command, actions: &mut Vec<Action>) -> Option<Answer> {
         match command {
+            Command::AutoReload(every, answer) => {
+                self.watch.look_every(every);
+                Some(reply(answer, ()))
+            }
             Command::Register(registration, module, answer) => {
                 let registered = Arc::new(registration.clone());
                 let result = self.core.register(now, registration, module);

@@ -46,6 +46,17 @@ impl Watch {
         }
     }
 
+    /// Looks this often from now on, for the first time at once: nobody knows what was changed while
+    /// nobody looked.
+    pub(crate) fn look_every(&mut self, every: Option<Duration>) {
+        self.stop();
+        self.every = every;
+        self.pause = every.unwrap_or_default();
+        self.held = None;
+        self.hinted = every.is_some();
+        self.not_before = Moment::ZERO;
+    }
+
     /// Waits for a hint; for ever, if it is not waited for.
     pub(crate) async fn hint(&mut self) -> Result<(), StoreError> {
         let Some(waiting) = &mut self.waiting else { return std::future::pending().await };

@@ -188,3 +188,30 @@ async fn off_means_off() {
     assert_eq!(state(&engine, 2), State::Down);
     engine.shutdown().await;
 }
+
+#[tokio::test]
+async fn looking_for_changes_can_begin_and_end_while_the_node_runs() {
+    let store = TestStore::new(lonely());
+    let engine = Cluster::builder(machine(1), store.clone()).start().await.expect("it starts");
+    let third = row(3, ([127, 0, 0, 1], 3).into());
+    store.by_somebody_else(|rows| rows.push(third.clone()));
+    // Changed before anybody looked: it is known all the same.
+    engine.set_auto_reload(Some(EVERY)).await.expect("it runs");
+    eventually("the third node", || engine.view().nodes().count() == 2).await;
+    store.by_somebody_else(|rows| rows.truncate(2));
+    eventually("it has gone", || engine.view().nodes().count() == 1).await;
+
+    engine.set_auto_reload(None).await.expect("it runs");
+    store.by_somebody_else(|rows| rows.push(third.clone()));
+    engine.reload().await.expect("it is loaded");
+    store.by_somebody_else(|rows| rows.truncate(2));
+    let loads = store.loads();
+    tokio::time::sleep(EVERY * 4).await;
+    assert_eq!(store.loads(), loads, "nobody looks");
+
+    // What is held to be in the table is what was loaded last, not what was looked at last.
+    engine.set_auto_reload(Some(EVERY)).await.expect("it runs");
+    eventually("it has gone again", || engine.view().nodes().count() == 1).await;
+    engine.shutdown().await;
+    assert_eq!(engine.set_auto_reload(None).await, Err(clusterer::Stopped));
+}
