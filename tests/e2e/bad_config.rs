@@ -170,20 +170,6 @@ fn what_is_wrong_with_a_fifo_is_said_at_the_key_to_mend() -> Result<()> {
 }
 
 #[test]
-fn a_second_daemon_with_the_same_fifo() -> Result<()> {
-    let (lab, at) = Lab::with_nodes(2)?;
-    let _running = lab.start(1, &lab.config(1, at[0], ""))?;
-    let own = lab.fifo(2).display().to_string();
-    let config = lab.config(2, at[1], "").replace(&own, &lab.fifo(1).display().to_string());
-    let path = lab.write_config(2, &config)?;
-    let output = Command::new(program("clustererd")?).arg("--config").arg(path).output()?;
-    let errors = String::from_utf8(output.stderr)?;
-    assert_eq!(output.status.code(), Some(2), "{errors}");
-    assert_eq!(errors.lines().count(), 1, "{errors}");
-    Ok(())
-}
-
-#[test]
 fn a_configuration_that_is_not_there() -> Result<()> {
     let output =
         Command::new(program("clustererd")?).args(["--config", "/nonexistent"]).output()?;

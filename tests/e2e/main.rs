@@ -28,6 +28,7 @@ mod outage;
 mod page;
 mod reload;
 mod replay;
+mod second;
 mod servers;
 mod shared;
 mod start;

@@ -70,6 +70,8 @@ mod limited;
 #[cfg(feature = "json")]
 mod parse;
 mod reference;
+#[cfg(any(feature = "datagram", feature = "http"))]
+mod remedy;
 mod reply;
 #[cfg(any(feature = "datagram", feature = "fifo"))]
 mod runner;

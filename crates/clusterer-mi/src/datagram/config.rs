@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::DatagramAddress;
 use crate::accounts::AccountError;
+use crate::remedy::remedy;
 
 /// The configuration of a [`DatagramServer`](crate::DatagramServer).
 ///
@@ -93,7 +94,7 @@ pub enum DatagramError {
         source: io::Error,
     },
     /// The UDP address cannot be received at.
-    #[error("cannot receive at udp:{address}: {source}")]
+    #[error("cannot receive at udp:{address}: {source}{}", remedy(source))]
     Bind {
         /// The address.
         address: SocketAddr,

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::routes::PROBES;
 use crate::Token;
+use crate::remedy::remedy;
 
 /// The configuration of an [`HttpServer`](crate::HttpServer).
 ///
@@ -101,7 +102,7 @@ impl HttpConfig {
 #[non_exhaustive]
 pub enum HttpError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {source}{}", remedy(source))]
     Bind {
         /// The address.
         address: SocketAddr,
