@@ -26,6 +26,7 @@ mod metrics;
 mod mi;
 mod outage;
 mod page;
+mod reconfigured;
 mod reload;
 mod replay;
 mod second;

@@ -1,6 +1,6 @@
 //! Management over HTTP: what the daemon's server serves.
 
-use crate::config::Http;
+use crate::config::{ConfigError, Http};
 use crate::run::Failure;
 use crate::status;
 use clusterer::Cluster;
@@ -13,11 +13,14 @@ use std::task::{Context, Waker};
 /// Binds the address. Clients that connect wait until the server serves.
 pub(crate) fn bind(section: &Http) -> Result<HttpServer, Failure> {
     let mut config = section.config();
-    if let Some(file) = &section.token_file.value {
-        let token = Token::read(&file.0).map_err(|error| section.token_file.error(error))?;
-        config.token = Some(token);
-    }
+    config.token = token(section)?;
     HttpServer::bind(config).map_err(|error| section.error(&error).into())
+}
+
+/// Reads the token, if there is to be one.
+pub(crate) fn token(section: &Http) -> Result<Option<Token>, ConfigError> {
+    let Some(file) = &section.token_file.value else { return Ok(None) };
+    Token::read(&file.0).map(Some).map_err(|error| section.token_file.error(error))
 }
 
 /// Serves the commands, the status page, and whether the node runs.

@@ -8,16 +8,18 @@ mod commands;
 mod config;
 mod exporter;
 mod http;
+mod log;
+mod reload;
 mod run;
 mod status;
 
 use clap::{Parser, Subcommand};
 use config::{Config, LogLevel};
+use log::LogControl;
 use run::Failure;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tracing_subscriber::filter::LevelFilter;
 
 /// A node of an OpenSIPS cluster.
 #[derive(Parser)]
@@ -75,12 +77,7 @@ fn run_node(path: &Path) -> ExitCode {
         Err(error) => return refuse(&error.to_string()),
     };
     let LogLevel(level) = config.log.level.value;
-    tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::from_level(level))
-        .with_writer(io::stderr)
-        .with_ansi(false)
-        .init();
-    match run::run(config) {
+    match run::run(config, path, LogControl::install(level)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Start(why)) => refuse(&why),
         Err(Failure::Run(error)) => {

@@ -4,6 +4,8 @@ use crate::commands::commands;
 use crate::config::{Clusterer, Config, ConfigError, Datagram, Fifo};
 use crate::exporter::{Exporter, Exporting};
 use crate::http;
+use crate::log::LogControl;
+use crate::reload::Reloader;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clusterer::{Cluster, Dialect, ListenerConfig, MachineId, NodeStore, StartError, StoreError};
 use clusterer_db::Options;
@@ -12,6 +14,7 @@ use clusterer_mi::{
 };
 use clusterer_ratelimit::{RateLimit, Running};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -37,8 +40,9 @@ impl From<ConfigError> for Failure {
     }
 }
 
-/// Runs a node until a signal ends it.
-pub(crate) fn run(config: Config) -> Result<(), Failure> {
+/// Runs a node until a signal ends it. The configuration is that of the file at `path`, which is read again
+/// when a signal asks for that.
+pub(crate) fn run(config: Config, path: &Path, log: LogControl) -> Result<(), Failure> {
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -49,13 +53,18 @@ pub(crate) fn run(config: Config) -> Result<(), Failure> {
         let mut signals = Signals::catch().map_err(Failure::Run)?;
         // The database may take its time: until it answers, what is asked here is to end.
         let node = tokio::select! {
-            node = Node::start(config) => node?,
+            node = Node::start(&config) => node?,
             () = signals.end() => {
                 tracing::info!("ended before it had started");
                 return Ok(());
             }
         };
-        node.run(signals).await.map_err(Failure::Run)
+        let http = node.http.as_ref().map(HttpHandle::access);
+        let has_token = config.http.is_some_and(|section| section.token_file.value.is_some());
+        let (path, cluster) = (path.to_owned(), node.cluster.clone());
+        let values = config.values;
+        let reloader = Reloader { path, values, cluster, log, http, has_token };
+        node.run(signals, reloader).await.map_err(Failure::Run)
     });
     runtime.shutdown_timeout(GRACE);
     outcome
@@ -97,7 +106,7 @@ struct Signals {
 
 impl Node {
     /// Starts in an order in which whatever can be wrong is found before anything is seen from outside.
-    async fn start(config: Config) -> Result<Self, Failure> {
+    async fn start(config: &Config) -> Result<Self, Failure> {
         let exporter = match &config.metrics {
             Some(metrics) => {
                 let exporter = Exporter::bind(metrics.listen.value.0)
@@ -111,7 +120,7 @@ impl Node {
         let fifo = config.fifo.as_ref().map(bind_fifo).transpose()?;
         let datagram = config.datagram.as_ref().map(bind_datagram).transpose()?;
         let http = config.http.as_ref().map(http::bind).transpose()?;
-        let cluster = start_cluster(&config, own, store).await?;
+        let cluster = start_cluster(config, own, store).await?;
         let ratelimit = config
             .ratelimit
             .as_ref()
@@ -148,16 +157,15 @@ impl Node {
     }
 
     /// Obeys signals until one ends it.
-    async fn run(self, mut signals: Signals) -> Result<()> {
+    async fn run(self, mut signals: Signals, mut reloader: Reloader) -> Result<()> {
         // A reload may wait for the database, a signal to end must not wait for a reload. A signal that
         // comes during one asks for another.
         let reload = Arc::new(Notify::new());
-        let (asked, cluster) = (reload.clone(), self.cluster.clone());
+        let asked = reload.clone();
         let reloads = tokio::spawn(async move {
             loop {
                 asked.notified().await;
-                // The engine logs how it went, and why not.
-                let _ = cluster.reload().await;
+                reloader.reload().await;
             }
         });
         let broken = loop {

@@ -6,6 +6,7 @@
 use super::error::{ConfigError, Place};
 use super::source::{Fault, Section, Source};
 use std::fmt::Display;
+use std::hash::{Hash, Hasher};
 use toml::Spanned;
 
 /// A key and the kind of value it takes.
@@ -36,7 +37,7 @@ pub(crate) trait Kind: Describe {
     /// How it comes out of TOML.
     type Raw;
     /// What it means.
-    type Value;
+    type Value: Hash;
 
     /// The value when the key is absent; `None` if it must be written.
     fn default(&self) -> Option<Self::Value>;
@@ -90,10 +91,26 @@ impl<T> Setting<T> {
     }
 }
 
+impl<T: Hash> Hash for Setting<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.value.hash(state);
+    }
+}
+
 impl<K: Kind> Key<K> {
     /// The value that is written, else the default, else an error at the section.
     pub(crate) fn read(
         &self,
+        raw: Option<Spanned<K::Raw>>,
+        at: &Section<'_>,
+    ) -> Result<Setting<K::Value>, ConfigError> {
+        self.read_for(self.path, raw, at)
+    }
+
+    /// The same for a key that is another name of the one at `path`.
+    pub(crate) fn read_for(
+        &self,
+        path: &'static str,
         raw: Option<Spanned<K::Raw>>,
         Section { source, span: section }: &Section<'_>,
     ) -> Result<Setting<K::Value>, ConfigError> {
@@ -114,6 +131,7 @@ impl<K: Kind> Key<K> {
                 (value, section.clone())
             }
         };
+        source.values.borrow_mut().note(path, &value);
         Ok(Setting::new(value, self.path, source.place(&span)))
     }
 }

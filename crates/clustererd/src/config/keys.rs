@@ -110,6 +110,10 @@ pub(crate) const KEYS: &[&dyn Entry] = &[
     &LOG_LEVEL,
 ];
 
+/// Those whose changes take effect when the file is read again. The others, and sections that come or go,
+/// take a restart: what they stand for was handed over, bound or opened at the start.
+pub(crate) const LIVE: &[&dyn Entry] = &[&AUTO_RELOAD, &HTTP_TOKEN_FILE, &HTTP_HOSTS, &LOG_LEVEL];
+
 const NAME: &str = "at most 63 ASCII letters, digits and underscores, no digit first";
 const MAX_ID: i64 = i32::MAX as i64;
 const YEAR: i64 = 365 * 24 * 3600;
@@ -333,7 +337,8 @@ pub(crate) static HTTP_ROOT: Key<Parsed<String>> = Key {
 pub(crate) static HTTP_TOKEN_FILE: Key<Optional<Parsed<AbsolutePath>>> = Key {
     path: "mi.http.token_file",
     kind: Optional(Parsed::required("the absolute path of a file")),
-    meaning: "A file with a secret of 16 to 1024 characters, read at the start. Who runs a command has to send \
+    meaning: "A file with a secret of 16 to 1024 characters, read at the start and at each reload (the first secret, or none any \
+              more, takes a restart). Who runs a command has to send \
               it, `Authorization: Bearer SECRET`; on an address that other hosts can reach, also who reads.",
 };
 

@@ -8,6 +8,7 @@ use super::source::{Fault, Source, Span};
 use super::value::HostName;
 use super::{env, keys};
 use std::fmt::Display;
+use std::hash::Hash;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -206,7 +207,7 @@ impl<T> Describe for Parsed<T> {
     }
 }
 
-impl<T: FromStr<Err: Display>> Kind for Parsed<T> {
+impl<T: FromStr<Err: Display> + Hash> Kind for Parsed<T> {
     type Raw = String;
     type Value = T;
 

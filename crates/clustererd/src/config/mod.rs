@@ -18,15 +18,19 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod value;
+mod values;
 
 pub(crate) use error::ConfigError;
+pub(crate) use keys::{AUTO_RELOAD, HTTP_HOSTS, HTTP_TOKEN_FILE, LOG_LEVEL};
 pub(crate) use reference::reference;
 pub(crate) use section::{Bin, Clusterer, Datagram, Fifo, Http, Log, Metrics, RateLimit};
 pub(crate) use value::LogLevel;
+pub(crate) use values::{Difference, Effect, Values};
 
 use error::{Place, Position};
 use serde::Deserialize;
 use source::Source;
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -45,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) metrics: Option<Metrics>,
     pub(crate) ratelimit: Option<RateLimit>,
     pub(crate) log: Log,
+    /// All of it once more, to be compared with another reading.
+    pub(crate) values: Values,
 }
 
 impl Config {
@@ -69,7 +75,7 @@ impl Config {
 
     /// Reads the text of a file that is called `file` in errors.
     pub(crate) fn parse(file: &str, text: &str, env: env::Lookup<'_>) -> Result<Self, ConfigError> {
-        let source = Source { file: file.into(), text, env };
+        let source = Source { file: file.into(), text, env, values: RefCell::default() };
         let document = DeTable::parse(text).map_err(|error| {
             let span = error.span().unwrap_or_default();
             let message = if is_bare_value(text, span.start) {
@@ -92,6 +98,8 @@ impl Config {
             metrics: raw.metrics.map(|metrics| Metrics::read(metrics, &source)).transpose()?,
             ratelimit: raw.ratelimit.map(|raw| RateLimit::read(raw, &source)).transpose()?,
             log: Log::read(raw.log, &source)?,
+            // All keys have been read.
+            values: source.values.into_inner(),
         })
     }
 }

@@ -3,6 +3,7 @@
 
 use super::key::Entry;
 use super::keys::{KEYS, SECTIONS};
+use super::values::effect;
 use std::fmt::{self, Write};
 
 const INTRODUCTION: &str = "\
@@ -22,6 +23,9 @@ reads it the same way, connects nowhere, and prints `FILE: ok`.
   Where an integer or a boolean is expected, `\"${NAME}\"` may stand for it.
 - A duration is a string of a whole number and a unit: `\"500ms\"`, `\"1s\"`, `\"2m\"`, `\"1h\"`.
 - Everything listens on loopback or on what is written.
+- At SIGHUP (`systemctl reload clusterer`) the file is read again, and then the table of nodes. A change that is
+  `live` takes effect then. One that takes a `restart`, as does a section that comes or goes, is named in the log
+  and has no effect until then. A file that is wrong changes nothing; the log says where.
 
 The nodes A and B of the OpenSIPS manual: [node-a.toml](examples/node-a.toml),
 [node-b.toml](examples/node-b.toml).
@@ -42,7 +46,7 @@ fn render(text: &mut String) -> fmt::Result {
         if keys.is_empty() {
             continue;
         }
-        text.push_str("\n| key | value | default | |\n|---|---|---|---|\n");
+        text.push_str("\n| key | value | default | a change | |\n|---|---|---|---|---|\n");
         for key in keys {
             row(text, *key)?;
         }
@@ -58,7 +62,8 @@ fn row(text: &mut String, key: &dyn Entry) -> fmt::Result {
         None => "required".to_owned(),
     };
     let (name, expected, meaning) = (key.name(), kind.expected(), key.meaning());
-    writeln!(text, "| `{name}` | {expected} | {default} | {meaning} |")
+    let effect = effect(key.path());
+    writeln!(text, "| `{name}` | {expected} | {default} | {effect} | {meaning} |")
 }
 
 #[cfg(test)]

@@ -89,7 +89,9 @@ impl Clusterer {
             return Err(source.error(&again.span(), keys::PERSISTENT_STATE.path, message));
         }
         let persistent_mode = match raw.persistent_state {
-            Some(state) => keys::PERSISTENT_STATE.read(Some(state), at)?,
+            Some(state) => {
+                keys::PERSISTENT_STATE.read_for(keys::PERSISTENT_MODE.path, Some(state), at)?
+            }
             None => keys::PERSISTENT_MODE.read(raw.persistent_mode, at)?,
         };
         let timeout_is_written = raw.ping_timeout.is_some();
@@ -234,8 +236,12 @@ impl Http {
         let mut config = HttpConfig::new(self.listen.value.0);
         config.root.clone_from(&self.root.value);
         config.insecure = self.insecure.value;
-        config.hosts = self.hosts.value.iter().map(|host| host.0.clone()).collect();
+        config.hosts = self.host_names();
         config
+    }
+
+    pub(crate) fn host_names(&self) -> Vec<String> {
+        self.hosts.value.iter().map(|host| host.0.clone()).collect()
     }
 
     /// An error of the server, where it is to be mended.

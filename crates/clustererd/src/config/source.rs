@@ -2,6 +2,8 @@
 
 use super::env::{self, Lookup};
 use super::error::{ConfigError, Place, Position};
+use super::values::Values;
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ pub(crate) struct Source<'a> {
     pub(crate) file: Arc<str>,
     pub(crate) text: &'a str,
     pub(crate) env: Lookup<'a>,
+    /// What was read so far.
+    pub(crate) values: RefCell<Values>,
 }
 
 /// A section of the file: what is missing in it is missing there.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The name of a table or of a column, as it can stand unquoted in SQL.
+#[derive(Hash)]
 pub(crate) struct SqlName(pub(crate) String);
 
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,7 @@ impl FromStr for SqlName {
 }
 
 /// A path that does not depend on where the daemon was started.
+#[derive(Hash)]
 pub(crate) struct AbsolutePath(pub(crate) PathBuf);
 
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +51,7 @@ impl FromStr for AbsolutePath {
 }
 
 /// A user or a group of the system. Names are looked up when they are needed.
+#[derive(Hash)]
 pub(crate) enum Account {
     Name(String),
     Id(u32),
@@ -89,6 +92,7 @@ impl FromStr for Account {
 }
 
 /// An address and a port other than 0.
+#[derive(Hash)]
 pub(crate) struct TcpAddress(pub(crate) SocketAddr);
 
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +113,7 @@ impl FromStr for TcpAddress {
 }
 
 /// A name that may stand in a URL, without a port.
+#[derive(Hash)]
 pub(crate) struct HostName(pub(crate) String);
 
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +134,7 @@ impl FromStr for HostName {
 }
 
 /// An algorithm that decides locally, in capitals.
+#[derive(Hash)]
 pub(crate) struct Algorithm(pub(crate) String);
 
 #[derive(Debug, thiserror::Error)]
@@ -152,6 +158,7 @@ impl FromStr for Algorithm {
 }
 
 /// How much is logged.
+#[derive(Hash)]
 pub(crate) struct LogLevel(pub(crate) tracing::Level);
 
 #[derive(Debug, thiserror::Error)]

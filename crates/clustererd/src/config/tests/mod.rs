@@ -1,6 +1,7 @@
 //! The configuration as a whole: what is accepted, and what it means.
 
 mod broken;
+mod changes;
 
 use super::Config;
 use super::error::ConfigError;
