@@ -29,6 +29,7 @@ mod page;
 mod reconfigured;
 mod reload;
 mod replay;
+mod rolling;
 mod second;
 mod servers;
 mod shared;
