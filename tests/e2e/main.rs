@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod activation;
 mod away;
 mod bad_bytes;
 mod bad_config;

@@ -1,5 +1,6 @@
 //! The Prometheus exporter: the recorder that the crates' metrics go to, and the server that shows it.
 
+use crate::activation::Passed;
 use crate::http;
 use anyhow::{Context as _, Result};
 use clusterer::{CALLBACK_BUCKETS, CALLBACK_SECONDS, Cluster};
@@ -35,7 +36,7 @@ pub(crate) struct Exporting {
 }
 
 impl Exporter {
-    pub(crate) fn bind(address: SocketAddr) -> Result<Self> {
+    pub(crate) fn bind(address: SocketAddr, passed: &mut Passed) -> Result<Self> {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Full(CALLBACK_SECONDS.into()), &CALLBACK_BUCKETS)
             .context("a histogram without buckets")?
@@ -44,7 +45,11 @@ impl Exporter {
         // Figures only. Who lets others reach them has written that address.
         config.insecure = true;
         let figures = recorder.handle();
-        let server = HttpServer::bind(config)?.get("/metrics", move || {
+        let server = match passed.take(address) {
+            Some(socket) => HttpServer::over(config, socket),
+            None => HttpServer::bind(config),
+        };
+        let server = server?.get("/metrics", move || {
             std::future::ready(HttpResponse::new(TEXT_FORMAT, figures.render()))
         });
         Ok(Self { recorder, server })

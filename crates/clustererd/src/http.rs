@@ -1,5 +1,6 @@
 //! Management over HTTP: what the daemon's server serves.
 
+use crate::activation::Passed;
 use crate::config::{ConfigError, Http};
 use crate::run::Failure;
 use crate::status;
@@ -10,11 +11,16 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-/// Binds the address. Clients that connect wait until the server serves.
-pub(crate) fn bind(section: &Http) -> Result<HttpServer, Failure> {
+/// Binds the address, or takes the socket that was passed for it. Clients that connect wait until the
+/// server serves.
+pub(crate) fn bind(section: &Http, passed: &mut Passed) -> Result<HttpServer, Failure> {
     let mut config = section.config();
     config.token = token(section)?;
-    HttpServer::bind(config).map_err(|error| section.error(&error).into())
+    let server = match passed.take(config.listen) {
+        Some(socket) => HttpServer::over(config, socket),
+        None => HttpServer::bind(config),
+    };
+    server.map_err(|error| section.error(&error).into())
 }
 
 /// Reads the token, if there is to be one.

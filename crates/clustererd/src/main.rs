@@ -4,6 +4,7 @@
 //! Exit codes: 0 after a stop that was asked for, 2 for a command line or a configuration that is
 //! wrong (nothing has been started then), 1 for any other failure.
 
+mod activation;
 mod commands;
 mod config;
 mod exporter;

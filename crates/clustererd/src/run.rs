@@ -1,5 +1,6 @@
 //! From a configuration to a running node, and to its end.
 
+use crate::activation::Passed;
 use crate::commands::commands;
 use crate::config::{Clusterer, Config, ConfigError, Datagram, Fifo};
 use crate::exporter::{Exporter, Exporting};
@@ -43,6 +44,8 @@ impl From<ConfigError> for Failure {
 /// Runs a node until a signal ends it. The configuration is that of the file at `path`, which is read again
 /// when a signal asks for that.
 pub(crate) fn run(config: Config, path: &Path, log: LogControl) -> Result<(), Failure> {
+    // The environment is changed by this: before there is a second thread.
+    let passed = Passed::from_environment(&config)?;
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -53,7 +56,7 @@ pub(crate) fn run(config: Config, path: &Path, log: LogControl) -> Result<(), Fa
         let mut signals = Signals::catch().map_err(Failure::Run)?;
         // The database may take its time: until it answers, what is asked here is to end.
         let node = tokio::select! {
-            node = Node::start(&config) => node?,
+            node = Node::start(&config, passed) => node?,
             () = signals.end() => {
                 tracing::info!("ended before it had started");
                 return Ok(());
@@ -106,10 +109,10 @@ struct Signals {
 
 impl Node {
     /// Starts in an order in which whatever can be wrong is found before anything is seen from outside.
-    async fn start(config: &Config) -> Result<Self, Failure> {
+    async fn start(config: &Config, mut passed: Passed) -> Result<Self, Failure> {
         let exporter = match &config.metrics {
             Some(metrics) => {
-                let exporter = Exporter::bind(metrics.listen.value.0)
+                let exporter = Exporter::bind(metrics.listen.value.0, &mut passed)
                     .map_err(|error| metrics.listen.error(format_args!("{error:#}")))?;
                 Some(exporter.install().map_err(Failure::Run)?)
             }
@@ -119,8 +122,9 @@ impl Node {
         let store = open_store(&config.clusterer).await?;
         let fifo = config.fifo.as_ref().map(bind_fifo).transpose()?;
         let datagram = config.datagram.as_ref().map(bind_datagram).transpose()?;
-        let http = config.http.as_ref().map(http::bind).transpose()?;
-        let cluster = start_cluster(config, own, store).await?;
+        let http =
+            config.http.as_ref().map(|section| http::bind(section, &mut passed)).transpose()?;
+        let cluster = start_cluster(config, own, store, passed).await?;
         let ratelimit = config
             .ratelimit
             .as_ref()
@@ -306,6 +310,7 @@ async fn start_cluster(
     config: &Config,
     own: MachineId,
     store: Arc<dyn NodeStore>,
+    mut passed: Passed,
 ) -> Result<Cluster, Failure> {
     let Clusterer {
         ping_interval,
@@ -316,12 +321,14 @@ async fn start_cluster(
         ..
     } = &config.clusterer;
     let places = config.bin.iter().flat_map(|bin| &bin.listen.value);
+    let sockets = places.clone().filter_map(|listen| passed.take(listen.value)).collect();
     let listeners = places
         .clone()
         .map(|listen| ListenerConfig { address: listen.value, dialect: Dialect::V22 })
         .collect();
     let mut builder = Cluster::builder(own, store)
         .listen(listeners)
+        .sockets(sockets)
         .pings(ping_interval.value, ping_timeout.value)
         .persistent(persistent_mode.value)
         .store_patience(db_connect_timeout.value);

@@ -72,6 +72,7 @@ const HOMES: &[Home] = &[
         within: &["clusterer-db"],
     },
     Home { crates: &["axum", "httparse", "hyper", "hyper-util"], within: &["clusterer-mi"] },
+    Home { crates: &["listenfd"], within: &["clustererd"] },
     Home {
         crates: &["metrics-exporter-prometheus", "tracing-subscriber"],
         within: &["clustererd", "clustererctl"],
