@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use clusterer_bin::{Dialect, Packet};
 use clusterer_node::{ClusterId, MachineId, Moment, NodeKey, Protocol, State, Table};
-use clusterer_registry::{DropReason, Modules, Verdict, Volume};
+use clusterer_registry::{DropReason, Modules, Route, Routes, Verdict, Volume};
 use core::net::IpAddr;
 
 /// What the modules of a cluster and one of its nodes have sent each other. Pings are no part of it.
@@ -29,14 +29,14 @@ pub struct View {
     modules: Modules,
 }
 
-/// What to do with a packet.
+/// What to do with a packet. What it is if it is a module's depends on who asks.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum Admission<'v> {
+pub enum Admission<M> {
     /// Drop it, and count why.
     Drop(DropReason),
-    /// It is a module's: deliver it, or do not.
-    Module(Verdict<'v>),
+    /// It is a module's.
+    Module(M),
     /// Answer it with a pong that carries this nonce, on the same connection.
     Ping {
         /// The nonce.
@@ -152,16 +152,34 @@ impl View {
 
     /// The whole decision about a packet that came from this address. Any thread.
     #[must_use]
-    pub fn admit(&self, from: IpAddr, packet: &Packet<'_>, now: Moment) -> Admission<'_> {
-        if packet.dialect == Dialect::V22 && packet.module == MODULE.as_bytes() {
+    pub fn admit(&self, from: IpAddr, packet: &Packet<'_>, now: Moment) -> Admission<Verdict<'_>> {
+        if is_own(packet) {
             self.admit_own(from, packet)
         } else {
             Admission::Module(self.modules.admit(from, packet, now))
         }
     }
 
+    /// The same decision in two steps, for those who receive many packets over one connection: what the
+    /// connection's [`Routes`] remember needs only be compared. The second step, which concerns time, is
+    /// [`Route::arrive`].
+    pub fn route<'r>(
+        &self,
+        routes: &'r mut Routes,
+        from: IpAddr,
+        packet: &Packet<'_>,
+    ) -> Admission<&'r Route> {
+        if is_own(packet) {
+            return self.admit_own(from, packet);
+        }
+        match routes.find(&self.modules, from, packet) {
+            Ok(route) => Admission::Module(route),
+            Err(reason) => Admission::Drop(reason),
+        }
+    }
+
     /// Pings and pongs: only from a node at its address.
-    fn admit_own(&self, from: IpAddr, packet: &Packet<'_>) -> Admission<'_> {
+    fn admit_own<M>(&self, from: IpAddr, packet: &Packet<'_>) -> Admission<M> {
         let Some(sender) = MachineId::new(packet.sender) else {
             return Admission::Drop(DropReason::SenderId);
         };
@@ -181,4 +199,9 @@ impl View {
         let clusters = self.table.clusters().iter();
         clusters.filter_map(|it| it.peer(machine)).any(|node| node.ip.to_canonical() == from)
     }
+}
+
+/// A packet of the node's own, which no module takes.
+fn is_own(packet: &Packet<'_>) -> bool {
+    packet.dialect == Dialect::V22 && packet.module == MODULE.as_bytes()
 }

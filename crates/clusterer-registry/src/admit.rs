@@ -2,8 +2,8 @@
 
 use crate::members::Peer;
 use crate::registry::Registered;
-use crate::slot::{Passage, Slot};
-use crate::{ClusterModule, PacketContext, Registration, Volume, Watched};
+use crate::slot::Slot;
+use crate::{ClusterModule, Epoch, PacketContext, Registration, Route, Volume, Watched};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use clusterer_bin::{Dialect, Packet};
@@ -18,8 +18,17 @@ const VERSION: i16 = 1;
 #[derive(Clone)]
 pub struct Modules {
     own: MachineId,
+    epoch: Epoch,
     /// In order of names; those of one name in order of registration.
     modules: Vec<Registered>,
+}
+
+/// Who takes a packet.
+struct Taker<'m> {
+    registered: &'m Registered,
+    sender: MachineId,
+    /// `None` for a sender that is no node of the cluster.
+    slot: Option<&'m Arc<Slot>>,
 }
 
 /// What to do with a packet.
@@ -92,12 +101,33 @@ impl DropReason {
             Self::WrongCluster => "wrong_cluster",
         }
     }
+
+    /// All of them, in the order of the enum.
+    #[must_use]
+    pub const fn all() -> &'static [Self] {
+        &[
+            Self::Auth,
+            Self::Malformed,
+            Self::OwnId,
+            Self::SenderId,
+            Self::UnknownCommand,
+            Self::UnknownModule,
+            Self::Version,
+            Self::WrongCluster,
+        ]
+    }
 }
 
 impl Modules {
-    pub(crate) fn new(own: MachineId, mut modules: Vec<Registered>) -> Self {
+    pub(crate) fn new(own: MachineId, epoch: Epoch, mut modules: Vec<Registered>) -> Self {
         modules.sort_by(|a, b| a.registration.name.cmp(&b.registration.name));
-        Self { own, modules }
+        Self { own, epoch, modules }
+    }
+
+    /// Since when these are the modules and their nodes.
+    #[must_use]
+    pub const fn epoch(&self) -> &Epoch {
+        &self.epoch
     }
 
     /// Decides about a packet that came from this address, and stamps the sender's last-seen if it is
@@ -107,18 +137,44 @@ impl Modules {
     /// A sender that is a node of none goes to the first registration of that name without auth check.
     #[must_use]
     pub fn admit(&self, from: IpAddr, packet: &Packet<'_>, now: Moment) -> Verdict<'_> {
+        let taker = match self.taker(from, packet) {
+            Ok(taker) => taker,
+            Err(reason) => return Verdict::Drop(reason),
+        };
+        let Taker { registered, sender, slot } = taker;
+        let (module, cluster) = (&registered.module, registered.cluster());
+        if let Some(slot) = slot {
+            if let (Err(_), Some(cluster)) = (slot.arrive(now), cluster) {
+                return Verdict::Disabled { module, node: NodeKey { cluster, machine: sender } };
+            }
+            slot.received.count(packet.bytes().len());
+        }
+        let from = from.to_canonical();
+        let context = PacketContext::new(cluster, sender, slot.is_some(), from, now);
+        Verdict::Deliver { module, context }
+    }
+
+    /// The part of [`Modules::admit`] that is the same for all packets like this one from this address, for
+    /// those who receive many of them. It holds as long as the [`Epoch`].
+    ///
+    /// # Errors
+    /// Packets like this one are dropped.
+    pub fn route(&self, from: IpAddr, packet: &Packet<'_>) -> Result<Route, DropReason> {
+        let Taker { registered, sender, slot } = self.taker(from, packet)?;
+        Ok(Route::new(registered, packet, sender, slot.cloned(), from.to_canonical()))
+    }
+
+    fn taker(&self, from: IpAddr, packet: &Packet<'_>) -> Result<Taker<'_>, DropReason> {
         let candidates = self.named(packet.module);
         if candidates.is_empty() {
-            return Verdict::Drop(DropReason::UnknownModule);
+            return Err(DropReason::UnknownModule);
         }
         if packet.dialect == Dialect::V22 && packet.version != VERSION {
-            return Verdict::Drop(DropReason::Version);
+            return Err(DropReason::Version);
         }
-        let Some(sender) = MachineId::new(packet.sender) else {
-            return Verdict::Drop(DropReason::SenderId);
-        };
+        let sender = MachineId::new(packet.sender).ok_or(DropReason::SenderId)?;
         if sender == self.own {
-            return Verdict::Drop(DropReason::OwnId);
+            return Err(DropReason::OwnId);
         }
         let from = from.to_canonical();
         let meant = |registered: &&Registered| match (packet.cluster, registered.cluster()) {
@@ -131,20 +187,14 @@ impl Modules {
             let auth_check = registered.registration.auth_check;
             match registered.members.by_machine(sender) {
                 Some(peer) if peer.node.ip.to_canonical() == from || !auth_check => {
-                    let bytes = packet.bytes().len();
-                    return registered.pass(peer.slot, from, sender, bytes, now);
+                    return Ok(Taker { registered, sender, slot: Some(peer.slot) });
                 }
                 _ if auth_check => reason = DropReason::Auth,
                 _ => stranger = stranger.or(Some(registered)),
             }
         }
-        match stranger {
-            Some(registered) => Verdict::Deliver {
-                module: &registered.module,
-                context: PacketContext::new(registered.cluster(), sender, false, from, now),
-            },
-            None => Verdict::Drop(reason),
-        }
+        let registered = stranger.ok_or(reason)?;
+        Ok(Taker { registered, sender, slot: None })
     }
 
     /// When a module last heard a node; `None` if it does not watch it.
@@ -206,7 +256,7 @@ impl fmt::Debug for Modules {
 }
 
 impl Registered {
-    fn cluster(&self) -> Option<ClusterId> {
+    pub(crate) fn cluster(&self) -> Option<ClusterId> {
         self.registration.cluster
     }
 
@@ -219,26 +269,5 @@ impl Registered {
             shut_until: slot.shut_until(now),
             received: slot.received.read(),
         })
-    }
-
-    fn pass(
-        &self,
-        slot: &Slot,
-        from: IpAddr,
-        sender: MachineId,
-        bytes: usize,
-        now: Moment,
-    ) -> Verdict<'_> {
-        let module = &self.module;
-        match (slot.arrive(now), self.cluster()) {
-            (Passage::Shut, Some(cluster)) => {
-                Verdict::Disabled { module, node: NodeKey { cluster, machine: sender } }
-            }
-            (_, cluster) => {
-                slot.received.count(bytes);
-                let context = PacketContext::new(cluster, sender, true, from, now);
-                Verdict::Deliver { module, context }
-            }
-        }
     }
 }

@@ -60,6 +60,9 @@
 //! assert!(matches!(impostor, Verdict::Drop(_)));
 //! ```
 //!
+//! Who receives many packets over one connection keeps its [`Routes`]: a packet like one before it needs only
+//! be compared, and those that come together are let in together ([`Route::arrive`]).
+//!
 //! # Threads and errors
 //! [`Registry`] has one owner, `&mut self`; [`Modules`] is shared freely, takes no lock and allocates
 //! nothing. Errors are those of registration. The crate never calls a module by itself: it returns what
@@ -80,6 +83,8 @@ mod members;
 mod module;
 mod registration;
 mod registry;
+mod route;
+mod routes;
 mod slot;
 mod volume;
 mod watched;
@@ -88,5 +93,7 @@ pub use admit::{DropReason, Modules, Verdict};
 pub use module::{ClusterModule, Delivery, Malformed, ModuleEvent, PacketContext, Run};
 pub use registration::{RegisterError, Registration};
 pub use registry::{Notice, Registry};
+pub use route::{Epoch, Pass, Route};
+pub use routes::Routes;
 pub use volume::{Meter, Volume};
 pub use watched::Watched;

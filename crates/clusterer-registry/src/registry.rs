@@ -2,7 +2,7 @@
 
 use crate::members::{Looks, Members};
 use crate::slot::Watch;
-use crate::{ClusterModule, ModuleEvent, Modules, RegisterError, Registration};
+use crate::{ClusterModule, Delivery, Epoch, ModuleEvent, Modules, RegisterError, Registration};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use clusterer_node::{MachineId, Moment, NodeKey, Table, Timers};
@@ -33,6 +33,8 @@ impl fmt::Debug for Notice {
 pub struct Registry {
     table: Arc<Table>,
     modules: Vec<Entry>,
+    /// Of the modules and the table.
+    epoch: Epoch,
     /// Those that were found silent, with when they were, until they are judged.
     late: Timers<(usize, NodeKey)>,
 }
@@ -49,6 +51,7 @@ struct Entry {
 pub(crate) struct Registered {
     pub(crate) registration: Arc<Registration>,
     pub(crate) module: Arc<dyn ClusterModule>,
+    pub(crate) delivery: Delivery,
     pub(crate) members: Members,
 }
 
@@ -57,7 +60,7 @@ impl Registry {
     #[must_use]
     pub fn new(own: MachineId) -> Self {
         let table = Arc::new(Table::empty(own));
-        Self { table, modules: Vec::new(), late: Timers::new() }
+        Self { table, modules: Vec::new(), epoch: Epoch::begin(), late: Timers::new() }
     }
 
     /// Adds a module. Its nodes count as heard now.
@@ -88,9 +91,11 @@ impl Registry {
         }
         let registration = Arc::new(registration);
         let members = Members::nobody(self.table.clone());
-        let registered = Registered { registration, module, members };
+        let delivery = module.delivery();
+        let registered = Registered { registration, module, delivery, members };
         self.modules.push(Entry { registered, looks: Looks::new() });
         self.watch(self.modules.len() - 1, now);
+        self.epoch = Epoch::begin();
         Ok(())
     }
 
@@ -101,6 +106,7 @@ impl Registry {
         for index in 0..self.modules.len() {
             self.watch(index, now);
         }
+        self.epoch = Epoch::begin();
     }
 
     /// Finds who has been silent for too long, and shuts them out. The notices are for the caller to
@@ -168,7 +174,7 @@ impl Registry {
     #[must_use]
     pub fn modules(&self) -> Modules {
         let registered = self.modules.iter().map(|entry| entry.registered.clone());
-        Modules::new(self.table.own(), registered.collect())
+        Modules::new(self.table.own(), self.epoch.clone(), registered.collect())
     }
 
     /// Gives a module the nodes of the table.

@@ -3,7 +3,7 @@
 
 use crate::Meter;
 use clusterer_node::Moment;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering, fence};
 use core::time::Duration;
 
 /// The state of one node for one module. Shared by the threads that receive and the one that watches.
@@ -11,21 +11,20 @@ use core::time::Duration;
 pub(crate) struct Slot {
     /// Milliseconds.
     last_seen: AtomicU64,
-    /// [`OPEN`], or when the node is let in again, milliseconds. It opens and closes by one
-    /// compare-exchange, so exactly one thread sees it happen.
+    /// With [`SHUT`]: when the node is let in again, milliseconds. Without: when it was let in last, or 0, so
+    /// that it is never twice open with the same value. It opens and closes by one compare-exchange, so
+    /// exactly one thread sees it happen.
     gate: AtomicU64,
     /// What passed.
     pub(crate) received: Meter,
 }
 
-const OPEN: u64 = 0;
+/// The top bit of a gate.
+const SHUT: u64 = 1 << 63;
 
-/// Whether a packet may pass.
+/// How a gate stood when it was found open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Passage {
-    Open,
-    Shut,
-}
+pub(crate) struct Open(u64);
 
 /// What watching a slot found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,19 +40,29 @@ impl Slot {
     pub(crate) const fn new(now: Moment) -> Self {
         Self {
             last_seen: AtomicU64::new(now.as_millis()),
-            gate: AtomicU64::new(OPEN),
+            gate: AtomicU64::new(0),
             received: Meter::new(),
         }
     }
 
-    /// A packet arrived. One that passes is stamped.
-    pub(crate) fn arrive(&self, now: Moment) -> Passage {
-        let gate = self.gate.load(Ordering::Acquire);
-        if gate != OPEN && !self.reopen(gate, now) {
-            return Passage::Shut;
+    /// Packets arrived. If they pass, the node is stamped; if not, it is shut out until then.
+    pub(crate) fn arrive(&self, now: Moment) -> Result<Open, Moment> {
+        let open = self.open(now)?;
+        // Most turns of a busy receiver begin in the same millisecond as the one before.
+        if self.last_seen() < now {
+            self.last_seen.fetch_max(now.as_millis(), Ordering::Relaxed);
         }
-        self.last_seen.fetch_max(now.as_millis(), Ordering::Relaxed);
-        Passage::Open
+        Ok(open)
+    }
+
+    /// Whether the gate has been open all the time since then. Whatever was done before, and whatever is done
+    /// by whoever finds it shut, come in one order: either this finds it shut, or who shut it sees what was
+    /// done.
+    pub(crate) fn stayed(&self, open: Open) -> bool {
+        // The other half is in `watch`: each side writes, then looks at what the other one wrote. With both
+        // fences, at least one of them sees it.
+        fence(Ordering::SeqCst);
+        self.gate.load(Ordering::Acquire) == open.0
     }
 
     pub(crate) fn last_seen(&self) -> Moment {
@@ -62,45 +71,59 @@ impl Slot {
 
     /// Until when it is shut out. Whoever comes first after that opens the gate.
     pub(crate) fn shut_until(&self, now: Moment) -> Option<Moment> {
-        let gate = self.gate.load(Ordering::Acquire);
-        (gate != OPEN && gate > now.as_millis()).then_some(Moment::from_millis(gate))
+        until(self.gate.load(Ordering::Acquire)).filter(|&until| until > now)
     }
 
     /// When to look again; `None` if the node is silent for longer than `timeout`.
     pub(crate) fn look(&self, now: Moment, timeout: Duration) -> Option<Moment> {
-        let gate = self.gate.load(Ordering::Acquire);
-        if gate != OPEN && !self.reopen(gate, now) {
-            return Some(Moment::from_millis(gate));
+        match self.open(now) {
+            Ok(_) => Some(first_late(self.last_seen(), timeout)).filter(|&late| late > now),
+            Err(until) => Some(until),
         }
-        Some(first_late(self.last_seen(), timeout)).filter(|&late| late > now)
     }
 
     /// Looks whether the node is silent for longer than `timeout`, and shuts it out if so.
     pub(crate) fn watch(&self, now: Moment, timeout: Duration) -> Watch {
-        if let Some(again) = self.look(now, timeout) {
-            return Watch::Again(again);
+        let open = match self.open(now) {
+            Ok(open) => open.0,
+            Err(until) => return Watch::Again(until),
+        };
+        let late = first_late(self.last_seen(), timeout);
+        if late > now {
+            return Watch::Again(late);
         }
-        let until = now.after(timeout.saturating_mul(2));
-        let shut = until.as_millis();
-        match self.gate.compare_exchange(OPEN, shut, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => Watch::TimedOut(until),
-            Err(other) => Watch::Again(Moment::from_millis(other)),
+        let shut = now.after(timeout.saturating_mul(2)).as_millis() | SHUT;
+        match self.gate.compare_exchange(open, shut, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => {
+                // Before anybody is told: see `stayed`.
+                fence(Ordering::SeqCst);
+                Watch::TimedOut(Moment::from_millis(shut & !SHUT))
+            }
+            Err(other) => Watch::Again(Moment::from_millis(other & !SHUT)),
         }
     }
 
-    /// Opens the gate if its time has come: the node counts as heard at that very moment. Returns
-    /// whether it is open now.
-    fn reopen(&self, gate: u64, now: Moment) -> bool {
-        if now.as_millis() < gate {
-            return false;
+    /// Opens the gate if its time has come: the node counts as heard at that very moment. If it is shut: until
+    /// when.
+    fn open(&self, now: Moment) -> Result<Open, Moment> {
+        let gate = self.gate.load(Ordering::Acquire);
+        let Some(until) = until(gate) else { return Ok(Open(gate)) };
+        if now < until {
+            return Err(until);
         }
+        let opened = until.as_millis();
         // Stamped before it opens: whoever finds it open finds the node heard, too.
-        self.last_seen.fetch_max(gate, Ordering::Relaxed);
-        match self.gate.compare_exchange(gate, OPEN, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => true,
-            Err(other) => other == OPEN,
+        self.last_seen.fetch_max(opened, Ordering::Relaxed);
+        match self.gate.compare_exchange(gate, opened, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Ok(Open(opened)),
+            Err(other) => self::until(other).map_or(Ok(Open(other)), Err),
         }
     }
+}
+
+/// Until when a gate is shut.
+fn until(gate: u64) -> Option<Moment> {
+    (gate & SHUT != 0).then_some(Moment::from_millis(gate & !SHUT))
 }
 
 /// The first millisecond at which a node last heard then has been silent for longer than `timeout`.
@@ -130,8 +153,8 @@ mod tests {
     fn shut_out_for_twice_the_timeout_then_heard_at_that_moment() {
         let slot = Slot::new(at(0));
         slot.watch(at(101), TIMEOUT);
-        assert_eq!(slot.arrive(at(102)), Passage::Shut);
-        assert_eq!(slot.arrive(at(300)), Passage::Shut, "packets do not extend it, nor end it");
+        assert_eq!(slot.arrive(at(102)), Err(at(301)));
+        assert_eq!(slot.arrive(at(300)), Err(at(301)), "packets do not extend it, nor end it");
         assert_eq!(slot.watch(at(300), TIMEOUT), Watch::Again(at(301)));
         assert_eq!(slot.watch(at(301), TIMEOUT), Watch::Again(at(402)));
         assert_eq!(slot.last_seen(), at(301));
@@ -142,16 +165,39 @@ mod tests {
     fn a_packet_opens_the_gate_when_its_time_has_come() {
         let slot = Slot::new(at(0));
         slot.watch(at(101), TIMEOUT);
-        assert_eq!(slot.arrive(at(301)), Passage::Open);
-        assert_eq!(slot.arrive(at(350)), Passage::Open);
+        assert!(slot.arrive(at(301)).is_ok());
+        assert!(slot.arrive(at(350)).is_ok());
         assert_eq!(slot.watch(at(401), TIMEOUT), Watch::Again(at(451)));
     }
 
     #[test]
     fn a_clock_that_lags_on_one_thread_does_not_age_a_node() {
         let slot = Slot::new(at(50));
-        slot.arrive(at(40));
+        assert!(slot.arrive(at(40)).is_ok());
         assert_eq!(slot.last_seen(), at(50));
+    }
+
+    #[test]
+    fn a_gate_that_shut_and_opened_again_did_not_stay_open() {
+        let slot = Slot::new(at(0));
+        let first = slot.arrive(at(50)).unwrap();
+        assert!(slot.stayed(first) && slot.stayed(slot.arrive(at(60)).unwrap()));
+        slot.watch(at(161), TIMEOUT);
+        assert!(!slot.stayed(first), "it is shut");
+        let second = slot.arrive(at(361)).unwrap();
+        assert!(!slot.stayed(first) && slot.stayed(second));
+        slot.watch(at(462), TIMEOUT);
+        let third = slot.arrive(at(662)).unwrap();
+        assert!(!slot.stayed(second) && slot.stayed(third));
+    }
+
+    #[test]
+    fn a_node_shut_out_for_ever_stays_out() {
+        let slot = Slot::new(at(0));
+        let Watch::TimedOut(until) = slot.watch(at(u64::MAX), TIMEOUT) else {
+            panic!("it is late")
+        };
+        assert_eq!(slot.arrive(at(1 << 62)), Err(until));
     }
 
     /// The one who lets a node in must have stamped it before the one who watches can look.
@@ -176,7 +222,7 @@ mod tests {
             scope.spawn(move || {
                 for (round, slot) in slots.iter().enumerate() {
                     meet(round);
-                    slot.arrive(at(301));
+                    let _ = slot.arrive(at(301));
                 }
             });
             let look = |(round, slot): (usize, &Slot)| {

@@ -39,8 +39,13 @@ impl Meter {
 
     /// One packet of so many bytes.
     pub fn count(&self, bytes: usize) {
-        self.packets.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.add(Volume { packets: 1, bytes: u64::try_from(bytes).unwrap_or(u64::MAX) });
+    }
+
+    /// Packets that were counted elsewhere.
+    pub(crate) fn add(&self, volume: Volume) {
+        self.packets.fetch_add(volume.packets, Ordering::Relaxed);
+        self.bytes.fetch_add(volume.bytes, Ordering::Relaxed);
     }
 
     /// What was counted. A packet that is being counted may be in one of the two and not in the other yet.

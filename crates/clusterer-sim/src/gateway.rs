@@ -9,7 +9,7 @@ use crate::terrain::Part;
 use clusterer_bin::{Dialect, Framer, Packet, Step};
 use clusterer_core::{Admission, pong};
 use clusterer_node::{Attempt, LinkEvent, LinkFailure, MachineId};
-use clusterer_registry::{ClusterModule, DropReason, ModuleEvent, PacketContext, Verdict};
+use clusterer_registry::{ClusterModule, DropReason, ModuleEvent, PacketContext, Routes};
 
 /// The reading side of a connection.
 #[derive(Debug)]
@@ -19,11 +19,13 @@ pub(crate) struct Stream {
     attempt: Option<Attempt>,
     framer: Framer,
     partial: Vec<u8>,
+    routes: Routes,
 }
 
 impl Stream {
     pub(crate) const fn new(side: Side, attempt: Option<Attempt>) -> Self {
-        Self { side, attempt, framer: Framer::new(Dialect::V22), partial: Vec::new() }
+        let framer = Framer::new(Dialect::V22);
+        Self { side, attempt, framer, partial: Vec::new(), routes: Routes::new() }
     }
 }
 
@@ -93,7 +95,7 @@ impl Process {
         let broken = loop {
             match stream.framer.next(data.get(at..).unwrap_or_default()) {
                 Ok(Step::Packet { bytes, consumed }) => {
-                    self.packet(env, id, &stream, bytes);
+                    self.packet(env, id, &mut stream, bytes);
                     at += consumed;
                 }
                 Ok(Step::More { consumed, .. }) => {
@@ -116,7 +118,7 @@ impl Process {
         self.mind.streams.insert(id, stream);
     }
 
-    fn packet(&mut self, env: &mut Env, id: ConnectionId, stream: &Stream, bytes: &[u8]) {
+    fn packet(&mut self, env: &mut Env, id: ConnectionId, stream: &mut Stream, bytes: &[u8]) {
         let Some(other) = env.end(id, stream.side.other()) else { return };
         let from = scenario::address(other.host, other.moved);
         let Ok(packet) = Packet::parse(Dialect::V22, bytes) else {
@@ -124,20 +126,24 @@ impl Process {
         };
         let now = self.moment(env);
         let context = |node| PacketContext::new(None, node, false, from, now);
-        match self.mind.view.admit(from, &packet, now) {
-            Admission::Module(Verdict::Deliver { module, context }) => {
-                self.tamper.heard(context.sender);
-                let outcome = module.on_packet(&context, &packet);
-                outcome.unwrap_or_else(|_| note_drop(env, DropReason::Malformed));
-            }
-            Admission::Module(Verdict::Disabled { module, node }) => {
-                module.on_event(ModuleEvent::TemporarilyDisabled(node));
-                if self.tamper.delivers(None) {
-                    // A broken gate's module takes the packet; what it says of it does not matter.
-                    let _ = self.mind.module.on_packet(&context(node.machine), &packet);
+        match self.mind.view.route(&mut stream.routes, from, &packet) {
+            Admission::Module(route) => match route.arrive(now) {
+                Ok(_) => {
+                    let context = route.context(now);
+                    self.tamper.heard(context.sender);
+                    route.count(1, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+                    let outcome = route.module().on_packet(&context, &packet);
+                    outcome.unwrap_or_else(|_| note_drop(env, DropReason::Malformed));
                 }
-            }
-            Admission::Module(Verdict::Drop(reason)) | Admission::Drop(reason) => {
+                Err(node) => {
+                    route.module().on_event(ModuleEvent::TemporarilyDisabled(node));
+                    if self.tamper.delivers(None) {
+                        // A broken gate's module takes the packet; what it says of it does not matter.
+                        let _ = self.mind.module.on_packet(&context(node.machine), &packet);
+                    }
+                }
+            },
+            Admission::Drop(reason) => {
                 note_drop(env, reason);
                 let sender = MachineId::new(packet.sender);
                 if let (Some(sender), true) = (sender, self.tamper.delivers(Some(reason))) {

@@ -9,7 +9,7 @@ use clusterer_node::{
     AdminState, Cell, Change, ClusterId, Flushed, LinkEvent, LinkFailure, Moment, Now, Protocol,
     RawRow, State,
 };
-use clusterer_registry::{Registration, Verdict};
+use clusterer_registry::{Registration, Routes, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,7 +111,10 @@ fn pings_are_answered_for_nodes_at_their_address_only() {
     let view = Bench::new(false).view();
     let admit = |from, bytes: &[u8]| {
         let packet = Packet::parse(Dialect::V22, bytes).unwrap();
-        format!("{:?}", view.admit(ip(from), &packet, Moment::ZERO))
+        let decision = format!("{:?}", view.admit(ip(from), &packet, Moment::ZERO));
+        let routed = format!("{:?}", view.route(&mut Routes::new(), ip(from), &packet));
+        assert_eq!(decision, routed);
+        decision
     };
     let bytes = ping(machine(2), 77).unwrap().to(1).to_vec();
     assert_eq!(admit(2, &bytes), "Ping { nonce: 77 }");
