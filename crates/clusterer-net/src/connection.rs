@@ -5,8 +5,7 @@ use crate::inflow::Inflow;
 use crate::meters::{Reason, Tally};
 use crate::outflow::{Outflow, Wrote};
 use crate::queue::LinkQueue;
-use crate::{Config, Ingress, Reply, Source, Trust};
-use clusterer_bin::Packet;
+use crate::{Config, Ingress, Receiver, Reply, Source, Trust};
 use clusterer_node::Moment;
 use mio::net::TcpStream;
 use socket2::{SockRef, TcpKeepalive};
@@ -24,12 +23,13 @@ const KEEP_ALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_interval(Duration::from_secs(10))
     .with_retries(6);
 
-#[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
     role: Role,
     source: Source,
     inflow: Inflow,
+    /// Takes in what comes; there is none before something has.
+    receiver: Option<Box<dyn Receiver>>,
     outflow: Outflow,
     /// The system has not said yet that there is nothing (more) to read, no room to write. With
     /// edges instead of levels this must be remembered.
@@ -58,7 +58,7 @@ pub(crate) enum Role {
 /// What a connection needs of the mio thread for one turn.
 pub(crate) struct Turn<'a> {
     pub(crate) now: Moment,
-    pub(crate) ingress: &'a dyn Ingress,
+    pub(crate) ingress: &'a Arc<dyn Ingress>,
     pub(crate) scratch: &'a mut [u8],
     pub(crate) tally: &'a mut Tally,
 }
@@ -70,6 +70,7 @@ impl Connection {
             role,
             source,
             inflow: Inflow::new(source.dialect),
+            receiver: None,
             outflow: Outflow::default(),
             readable: false,
             writable: false,
@@ -150,19 +151,11 @@ impl Connection {
 
     /// Walks through the first `count` bytes of the scratch buffer.
     fn take(&mut self, count: usize, turn: &mut Turn<'_>) -> Result<(), Loss> {
-        let Self { inflow, outflow, source, role, stream, .. } = self;
+        let Self { inflow, outflow, source, role, stream, receiver, .. } = self;
         let data = turn.scratch.get(..count).unwrap_or_default();
-        let before = turn.tally.packets_received;
         let tally = &mut *turn.tally;
-        let fed = inflow.feed(data, |bytes| {
-            tally.packets_received += 1;
-            let packet = match Packet::parse(source.dialect, bytes) {
-                Ok(packet) => packet,
-                Err(error) => {
-                    tally.dropped(Reason::Malformed, 1);
-                    return turn.ingress.malformed(source, &error, turn.now);
-                }
-            };
+        let receiver = receiver.get_or_insert_with(|| turn.ingress.clone().open(source));
+        let fed = inflow.feed(data, |packets| {
             let mut answer = |packet| {
                 let queued = outflow.reply(packet);
                 if queued.is_err() {
@@ -170,14 +163,15 @@ impl Connection {
                 }
                 queued
             };
-            let reply = &mut Reply::new(&mut answer);
-            let trust = turn.ingress.packet(source, &packet, turn.now, reply);
+            let trust = receiver.packets(packets, turn.now, &mut Reply::new(&mut answer));
             if let (Role::Inbound(seen @ Trust::Stranger), Trust::Known) = (&mut *role, trust) {
                 *seen = Trust::Known;
                 keep_alive(stream);
             }
         });
-        let whole = turn.tally.packets_received > before;
+        turn.tally.packets_received += fed.found.whole;
+        turn.tally.dropped(Reason::Malformed, fed.found.malformed);
+        let whole = fed.found.whole > 0;
         if whole {
             self.last_packet = turn.now;
         }
@@ -186,7 +180,7 @@ impl Connection {
         } else if whole || self.partial_since.is_none() {
             self.partial_since = Some(turn.now);
         }
-        fed.map_err(Loss::Framing)
+        fed.outcome.map_err(Loss::Framing)
     }
 
     /// Writes what there is, up to a turn's share. Returns whether there may be more.

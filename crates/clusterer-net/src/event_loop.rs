@@ -25,7 +25,8 @@ use std::time::Duration;
 
 pub(crate) const WAKE: Token = fixed_token(0);
 const EVENTS: usize = 1024;
-const READ_CHUNK: usize = 64 * 1024;
+/// Most bytes read at once: a connection's share of a turn. Memory that was never read into is not resident.
+const READ_CHUNK: usize = 256 * 1024;
 /// Most connections accepted from one listener a turn.
 const ACCEPTS_A_TURN: usize = 64;
 
@@ -201,7 +202,7 @@ impl EventLoop {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let mut turn = Turn {
             now: self.now,
-            ingress: &*self.ingress,
+            ingress: &self.ingress,
             scratch: &mut self.scratch,
             tally: &mut self.tally,
         };

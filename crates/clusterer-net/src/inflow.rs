@@ -1,7 +1,8 @@
 //! The read side of a connection: packets are walked in place in the bytes just read, and only what
 //! the last of them lacks is waited for in a buffer of the connection's own.
 
-use clusterer_bin::{Dialect, FrameError, Framer, Step};
+use crate::packets::{Found, Packets};
+use clusterer_bin::{Dialect, FrameError, Framer};
 
 #[derive(Debug)]
 pub(crate) struct Inflow {
@@ -11,6 +12,13 @@ pub(crate) struct Inflow {
     partial: Vec<u8>,
     /// How long `partial` must be before another look at it finds more.
     need: usize,
+}
+
+/// What became of bytes that were taken in.
+pub(crate) struct Fed {
+    pub(crate) found: Found,
+    /// An error: the stream is lost.
+    pub(crate) outcome: Result<(), FrameError>,
 }
 
 impl Inflow {
@@ -23,11 +31,19 @@ impl Inflow {
         !self.partial.is_empty()
     }
 
-    /// Takes the stream's next bytes and shows every packet that they complete.
-    pub(crate) fn feed(
+    /// Takes the stream's next bytes and shows the packets that they complete: the one that had begun before,
+    /// and then all others together. What is not taken is walked over.
+    pub(crate) fn feed(&mut self, data: &[u8], mut take: impl FnMut(&mut Packets<'_>)) -> Fed {
+        let mut found = Found::default();
+        let outcome = self.walk(data, &mut take, &mut found);
+        Fed { found, outcome }
+    }
+
+    fn walk(
         &mut self,
         mut data: &[u8],
-        mut packet: impl FnMut(&[u8]),
+        take: &mut impl FnMut(&mut Packets<'_>),
+        found: &mut Found,
     ) -> Result<(), FrameError> {
         while self.is_partial() {
             let missing = self.need.saturating_sub(self.partial.len()).max(1);
@@ -37,17 +53,13 @@ impl Inflow {
             if self.partial.len() < self.need {
                 return Ok(());
             }
-            let consumed = match self.framer.next(&self.partial)? {
-                Step::Packet { bytes, consumed } => {
-                    packet(bytes);
-                    consumed
-                }
-                Step::More { consumed, need } => {
-                    self.need = need;
-                    consumed
-                }
-            };
-            self.partial.drain(..consumed.min(self.partial.len()));
+            let mut packets = Packets::new(self.framer.clone(), &self.partial);
+            take(&mut packets);
+            let end = packets.end();
+            found.add(end.found);
+            let left = end.rest.len();
+            (self.framer, self.need) = (end.framer, end.need?);
+            self.partial.drain(..self.partial.len().saturating_sub(left));
             if data.is_empty() {
                 break;
             }
@@ -55,25 +67,16 @@ impl Inflow {
         if !self.is_partial() {
             // A connection that rests between packets costs no buffer.
             self.partial = Vec::new();
-            self.walk(data, packet)?;
+        }
+        if !data.is_empty() {
+            let mut packets = Packets::new(self.framer.clone(), data);
+            take(&mut packets);
+            let end = packets.end();
+            found.add(end.found);
+            (self.framer, self.need) = (end.framer, end.need?);
+            self.partial.extend_from_slice(end.rest);
         }
         Ok(())
-    }
-
-    fn walk(&mut self, mut data: &[u8], mut packet: impl FnMut(&[u8])) -> Result<(), FrameError> {
-        loop {
-            match self.framer.next(data)? {
-                Step::Packet { bytes, consumed } => {
-                    packet(bytes);
-                    data = data.get(consumed..).unwrap_or_default();
-                }
-                Step::More { consumed, need } => {
-                    self.partial.extend_from_slice(data.get(consumed..).unwrap_or_default());
-                    self.need = need;
-                    return Ok(());
-                }
-            }
-        }
     }
 }
 
@@ -99,7 +102,10 @@ mod tests {
                 let mut inflow = Inflow::new(Dialect::V22);
                 let mut seen = Vec::new();
                 for cut in [&stream[..first], &stream[first..second], &stream[second..]] {
-                    inflow.feed(cut, |bytes| seen.push(bytes.to_vec())).unwrap();
+                    let take = |packets: &mut Packets<'_>| {
+                        seen.extend(packets.map(|packet| packet.unwrap().bytes().to_vec()));
+                    };
+                    inflow.feed(cut, take).outcome.unwrap();
                 }
                 assert_eq!(seen, packets, "cut at {first} and {second}");
                 assert!(!inflow.is_partial());
@@ -112,7 +118,8 @@ mod tests {
         let mut inflow = Inflow::new(Dialect::V22);
         let mut bytes = packet(1, 10);
         bytes[4..6].copy_from_slice(&u16::MAX.to_le_bytes());
-        inflow.feed(&bytes, |_| panic!("it is not whole")).unwrap();
+        let take = |packets: &mut Packets<'_>| assert!(packets.next().is_none(), "it is not whole");
+        inflow.feed(&bytes, take).outcome.unwrap();
         assert!(inflow.is_partial());
         assert!(inflow.partial.capacity() < 1000);
     }
@@ -121,7 +128,7 @@ mod tests {
     fn keeps_no_buffer_between_packets() {
         let mut inflow = Inflow::new(Dialect::V22);
         for byte in packet(1, 5000) {
-            inflow.feed(&[byte], |_| {}).unwrap();
+            inflow.feed(&[byte], |_| {}).outcome.unwrap();
         }
         assert_eq!(inflow.partial.capacity(), 0);
     }

@@ -3,12 +3,14 @@
 //!
 //! [`Net::bind`] binds the listeners, [`Bound::start`] starts the thread, [`Net::handle`] gives a
 //! [`Transport`]: packets and [`Command`]s go in there from any thread, and what arrives comes out of
-//! an [`Ingress`].
+//! an [`Ingress`]: each connection has a [`Receiver`] of its own, which is given what was read at once, in
+//! place.
 //!
 //! ```
-//! use clusterer_bin::{Dialect, FieldError, Origin, Packet, PacketWriter};
+//! use clusterer_bin::{Dialect, Origin, PacketWriter};
 //! use clusterer_net::{
-//!     Clock, Command, Config, Ingress, LinkSpec, ListenerConfig, Net, Reply, Source, Transport, Trust,
+//!     Clock, Command, Config, Ingress, LinkSpec, ListenerConfig, Net, Packets, Receiver, Reply, Source,
+//!     Transport, Trust,
 //! };
 //! use clusterer_node::{Attempt, LinkEvent, LinkId, Moment};
 //! use std::sync::{Arc, Mutex, mpsc};
@@ -17,12 +19,21 @@
 //! struct Print(Mutex<mpsc::Sender<Vec<u8>>>);
 //!
 //! impl Ingress for Print {
-//!     fn packet(&self, _: &Source, packet: &Packet<'_>, _: Moment, _: &mut Reply<'_>) -> Trust {
-//!         let _ = self.0.lock().unwrap().send(packet.module.to_vec());
+//!     fn open(self: Arc<Self>, _: &Source) -> Box<dyn Receiver> {
+//!         Box::new(Connection(self.0.lock().unwrap().clone()))
+//!     }
+//!     fn link(&self, _: Attempt, _: LinkEvent, _: Moment) {}
+//! }
+//!
+//! struct Connection(mpsc::Sender<Vec<u8>>);
+//!
+//! impl Receiver for Connection {
+//!     fn packets(&mut self, packets: &mut Packets<'_>, _: Moment, _: &mut Reply<'_>) -> Trust {
+//!         for packet in packets.flatten() {
+//!             let _ = self.0.send(packet.module.to_vec());
+//!         }
 //!         Trust::Known
 //!     }
-//!     fn malformed(&self, _: &Source, _: &FieldError, _: Moment) {}
-//!     fn link(&self, _: Attempt, _: LinkEvent, _: Moment) {}
 //! }
 //!
 //! let begin = Instant::now();
@@ -50,7 +61,7 @@
 //! ```
 //!
 //! # Threads
-//! A [`Net`] owns one thread, on which every [`Ingress`] method runs, one at a time. [`Handle`] may be
+//! A [`Net`] owns one thread, on which every method of the [`Ingress`] and its receivers runs, one at a time. [`Handle`] may be
 //! used from any thread, also inside a callback, and never blocks. Packets of one link that one thread
 //! sends arrive in the order in which they were sent, control packets aside. While nothing happens
 //! the thread uses no CPU.
@@ -85,6 +96,7 @@ mod log_limit;
 mod meters;
 mod net;
 mod outflow;
+mod packets;
 mod queue;
 mod slots;
 mod transport;
@@ -95,6 +107,7 @@ pub use config::{Config, ListenerConfig};
 pub use handle::Handle;
 pub use meters::describe_metrics;
 pub use net::{BindError, Bound, Net};
+pub use packets::Packets;
 pub use transport::{
-    AfterDrain, Clock, Drained, Ingress, Reply, SendError, Source, Transport, Trust,
+    AfterDrain, Clock, Drained, Ingress, Receiver, Reply, SendError, Source, Transport, Trust,
 };

@@ -1,7 +1,7 @@
 //! The two seams: what a transport does for its user, and what it asks of the user.
 
-use crate::Command;
-use clusterer_bin::{Dialect, FieldError, Outgoing, Packet};
+use crate::{Command, Packets};
+use clusterer_bin::{Dialect, Outgoing};
 use clusterer_node::{Attempt, LinkEvent, LinkId, Moment};
 use std::error::Error;
 use std::fmt;
@@ -38,37 +38,38 @@ impl Source {
     }
 }
 
-/// What an [`Ingress`] says of a packet's sender. It decides only how long an idle inbound connection
+/// What a [`Receiver`] says of its senders. It decides only how long an idle inbound connection
 /// may stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// A node of ours: its connection stays, however idle, watched by TCP keep-alive.
+    /// One is a node of ours: its connection stays, however idle, watched by TCP keep-alive.
     Known,
-    /// Anyone else: a connection that only ever carried such packets is closed when idle.
+    /// None of them is: a connection that only ever carried such packets is closed when idle.
     Stranger,
 }
 
-/// Receives what arrives. Every method runs on the mio thread, one at a time, under no lock: they must
-/// return soon and must not panic (a panic ends the transport, and every later send says
-/// [`SendError::Stopped`]). They may call all of [`Transport`].
+/// Receives what arrives. Every method, and those of its receivers, run on the mio thread, one at a time,
+/// under no lock: they must return soon and must not panic (a panic ends the transport, and every later send
+/// says [`SendError::Stopped`]). They may call all of [`Transport`].
 pub trait Ingress: Send + Sync {
-    /// A packet whose header could be read. `reply` answers on the connection it came on.
-    fn packet(
-        &self,
-        source: &Source,
-        packet: &Packet<'_>,
-        now: Moment,
-        reply: &mut Reply<'_>,
-    ) -> Trust;
-
-    /// A packet whose header could not be read. It is dropped and counted, the connection goes on. A
-    /// peer can cause this as often as it likes: limit what is logged.
-    fn malformed(&self, source: &Source, error: &FieldError, now: Moment);
+    /// Something has arrived over a connection for the first time: who takes in what comes over it from now
+    /// on? It is dropped with the connection.
+    fn open(self: Arc<Self>, source: &Source) -> Box<dyn Receiver>;
 
     /// Something happened to a connection of a link, or to an attempt to make one: it names the
     /// attempt. One event that was under way when another thread hung the link up or closed it may
     /// still be told after that, even when the next attempt has been asked for.
     fn link(&self, attempt: Attempt, event: LinkEvent, now: Moment);
+}
+
+/// Takes in what comes over one connection, and may remember what is the same for all of it.
+pub trait Receiver: Send {
+    /// Packets that have arrived together, which may be none. Those that are not taken out of `packets` are
+    /// walked over. One whose header cannot be read is dropped and counted, the connection goes on; a peer
+    /// can cause this as often as it likes: limit what is logged. `reply` answers on the connection.
+    ///
+    /// Says [`Trust::Known`] if any of the senders is known, now or earlier.
+    fn packets(&mut self, packets: &mut Packets<'_>, now: Moment, reply: &mut Reply<'_>) -> Trust;
 }
 
 /// Answers on the connection that a packet came on.

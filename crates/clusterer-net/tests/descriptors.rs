@@ -1,27 +1,36 @@
 //! A process without a free descriptor. Alone in its binary: the shortage hits every thread.
 #![allow(clippy::unwrap_used)]
 
-use clusterer_bin::{Dialect, FieldError, Origin, Packet, PacketWriter};
-use clusterer_net::{Config, Ingress, ListenerConfig, Net, Reply, Source, Trust};
+use clusterer_bin::{Dialect, Origin, PacketWriter};
+use clusterer_net::{
+    Config, Ingress, ListenerConfig, Net, Packets, Receiver, Reply, Source, Trust,
+};
 use clusterer_node::{Attempt, LinkEvent, Moment};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{self, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 struct Count(Mutex<Sender<()>>);
 
 impl Ingress for Count {
-    fn packet(&self, _: &Source, _: &Packet<'_>, _: Moment, _: &mut Reply<'_>) -> Trust {
-        let _ = self.0.lock().unwrap().send(());
+    fn open(self: Arc<Self>, _: &Source) -> Box<dyn Receiver> {
+        Box::new(Counting(self.0.lock().unwrap().clone()))
+    }
+    fn link(&self, _: Attempt, _: LinkEvent, _: Moment) {}
+}
+
+struct Counting(Sender<()>);
+
+impl Receiver for Counting {
+    fn packets(&mut self, packets: &mut Packets<'_>, _: Moment, _: &mut Reply<'_>) -> Trust {
+        packets.for_each(|_| self.0.send(()).unwrap_or_default());
         Trust::Known
     }
-    fn malformed(&self, _: &Source, _: &FieldError, _: Moment) {}
-    fn link(&self, _: Attempt, _: LinkEvent, _: Moment) {}
 }
 
 /// CPU time of the mio thread so far, nanoseconds.
@@ -33,7 +42,7 @@ fn used() -> u64 {
     stat.split(' ').next().unwrap().parse().unwrap()
 }
 
-fn arrives(arrived: &Receiver<()>) {
+fn arrives(arrived: &mpsc::Receiver<()>) {
     arrived.recv_timeout(Duration::from_secs(20)).unwrap();
 }
 

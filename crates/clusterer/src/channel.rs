@@ -8,7 +8,7 @@ use crate::mailbox::{LIMITS, Limits, Mailbox, Put};
 use crate::metric;
 use clusterer_bin::Packet;
 use clusterer_node::Moment;
-use clusterer_registry::{ClusterModule, Malformed, ModuleEvent, PacketContext};
+use clusterer_registry::{ClusterModule, Malformed, ModuleEvent, PacketContext, Run};
 use metrics::Counter;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -93,24 +93,32 @@ impl Channel {
         }
     }
 
-    fn put_packet(&self, context: &PacketContext, packet: &Packet<'_>) {
+    /// Takes packets under one lock, and wakes the thread once for all of them.
+    fn put_packets(&self, context: &PacketContext, run: &mut dyn Run) {
         let mut state = self.lock();
         if state.phase != Phase::Open {
             drop(state);
-            metric::dropped("stopped");
-            return;
+            let mut stopped = 0;
+            while run.next().is_some() {
+                stopped += 1;
+            }
+            return metric::dropped("stopped", stopped);
         }
-        let put = state.mailbox.put_packet(*context, packet);
-        if put == Put::Full {
-            state.dropped += 1;
+        let (mut full, mut overtaken) = (0, 0);
+        while let Some(packet) = run.next() {
+            match state.mailbox.put_packet(*context, &packet) {
+                Put::Full => full += 1,
+                Put::Overtaken => overtaken += 1,
+                Put::Queued => {}
+            }
         }
+        state.dropped += full;
         let backlog = state.backlog(context.now);
         self.wake(state);
-        match put {
-            Put::Full => self.busy.increment(1),
-            Put::Overtaken => metric::dropped("temporarily_disabled"),
-            Put::Queued => {}
+        if full > 0 {
+            self.busy.increment(full);
         }
+        metric::dropped("temporarily_disabled", overtaken);
         if let Some(backlog) = backlog {
             self.warn(&backlog);
         }
@@ -284,13 +292,29 @@ pub(crate) struct Proxy(pub(crate) Arc<Channel>);
 
 impl ClusterModule for Proxy {
     fn on_packet(&self, context: &PacketContext, packet: &Packet<'_>) -> Result<(), Malformed> {
-        self.0.put_packet(context, packet);
+        self.0.put_packets(context, &mut One(Some(*packet)));
         Ok(())
+    }
+
+    fn on_packets(&self, context: &PacketContext, run: &mut dyn Run) {
+        self.0.put_packets(context, run);
     }
 
     fn on_event(&self, event: ModuleEvent) {
         self.0.put_event(event);
     }
+}
+
+/// A packet that comes alone.
+struct One<'a>(Option<Packet<'a>>);
+
+impl Run for One<'_> {
+    fn next(&mut self) -> Option<Packet<'_>> {
+        self.0.take()
+    }
+
+    /// The queue asks nothing of a packet.
+    fn malformed(&mut self, _: &Malformed) {}
 }
 
 impl Drop for Proxy {

@@ -65,8 +65,10 @@ mod error;
 mod event;
 mod feed;
 mod gateway;
+mod guard;
 mod imprint;
 mod inbox;
+mod inlet;
 mod log_limit;
 #[cfg(test)]
 mod mail_tests;

@@ -41,8 +41,55 @@ pub fn describe_metrics() {
     describe_gauge!(ROWS_SKIPPED, "Rows left out by the last load");
 }
 
-pub(crate) fn dropped(reason: &'static str) {
-    counter!(DROPPED, "reason" => reason).increment(1);
+pub(crate) fn dropped(reason: &'static str, count: u64) {
+    if count > 0 {
+        counter!(DROPPED, "reason" => reason).increment(count);
+    }
+}
+
+/// The counters of packets that are not delivered, taken from the recorder once.
+#[derive(Debug)]
+pub(crate) struct DropCounters {
+    /// In the order of [`DropReason::all`].
+    reasons: [Counter; REASONS],
+    disabled: Counter,
+}
+
+const REASONS: usize = DropReason::all().len();
+
+impl DropCounters {
+    pub(crate) fn new() -> Self {
+        let mut names = DropReason::all().iter().map(|reason| reason.name());
+        let reasons = std::array::from_fn(|_| {
+            names.next().map_or_else(Counter::noop, |name| counter!(DROPPED, "reason" => name))
+        });
+        Self { reasons, disabled: counter!(DROPPED, "reason" => "temporarily_disabled") }
+    }
+}
+
+/// Packets that were read together and are not delivered.
+#[derive(Debug, Default)]
+pub(crate) struct DropTally {
+    reasons: [u64; REASONS],
+    pub(crate) disabled: u64,
+}
+
+impl DropTally {
+    /// Returns whether these are the first of all, and so worth a look at whether to log.
+    pub(crate) fn add(&mut self, reason: DropReason, count: u64) -> bool {
+        let known = DropReason::all().iter().position(|&known| known == reason);
+        let sum = known.and_then(|at| self.reasons.get_mut(at));
+        sum.is_some_and(|sum| std::mem::replace(sum, *sum + count) == 0)
+    }
+
+    pub(crate) fn hand_over(&self, to: &DropCounters) {
+        let reasons = to.reasons.iter().zip(self.reasons);
+        for (counter, count) in reasons.chain([(&to.disabled, self.disabled)]) {
+            if count > 0 {
+                counter.increment(count);
+            }
+        }
+    }
 }
 
 /// Of packets whose fields made no sense to their module.

@@ -2,13 +2,13 @@
 
 use crate::batch::{Batch, Entry};
 use crate::channel::Channel;
+use crate::guard::guarded;
 use crate::log_limit::{LogLimit, Pace};
 use crate::metric;
 use crate::tally::Tally;
 use clusterer_bin::Packet;
 use clusterer_registry::{ClusterModule, Malformed, PacketContext};
 use metrics::{Counter, Histogram};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -120,25 +120,4 @@ impl Drop for Ended<'_> {
     fn drop(&mut self) {
         self.0.ended();
     }
-}
-
-/// Calls a module. `None` if it panicked, which is counted and logged: its panic ends nothing but the
-/// call.
-fn guarded<T>(
-    module: &str,
-    callback: &'static str,
-    panics: &Counter,
-    call: impl FnOnce() -> T,
-) -> Option<T> {
-    // The module may be left half changed; that is for it to see to, as with any lock of its own.
-    let payload = match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(value) => return Some(value),
-        Err(payload) => payload,
-    };
-    panics.increment(1);
-    tracing::error!(module, callback, "a module's callback panicked; the node goes on");
-    // What it panicked with is the module's code once more. Of a panic in there nothing is dropped.
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-    dropped.unwrap_or_else(std::mem::forget);
-    None
 }

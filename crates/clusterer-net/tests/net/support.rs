@@ -2,8 +2,8 @@
 
 use clusterer_bin::{Dialect, FieldError, Framer, Origin, Outgoing, Packet, PacketWriter, Step};
 use clusterer_net::{
-    Clock, Command, Config, Handle, Ingress, LinkSpec, ListenerConfig, Net, Reply, Source,
-    Transport, Trust,
+    Clock, Command, Config, Handle, Ingress, LinkSpec, ListenerConfig, Net, Packets, Receiver,
+    Reply, Source, Transport, Trust,
 };
 use clusterer_node::{Attempt, LinkEvent, LinkId, Moment};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
@@ -41,33 +41,8 @@ pub(crate) struct Recorder {
 }
 
 impl Ingress for Recorder {
-    fn packet(
-        &self,
-        source: &Source,
-        packet: &Packet<'_>,
-        _: Moment,
-        reply: &mut Reply<'_>,
-    ) -> Trust {
-        self.remember_thread();
-        if packet.module == b"flood" {
-            self.flood.fetch_add(1, Ordering::Relaxed);
-            return Trust::Known;
-        }
-        assert_ne!(packet.module, b"bomb");
-        if packet.module == b"ping" {
-            let _ = reply.send(self::packet(source.dialect, "pong", packet.command, 0));
-        }
-        self.packets.lock().unwrap().push(Seen {
-            source: *source,
-            module: String::from_utf8_lossy(packet.module).into(),
-            command: packet.command,
-            bytes: packet.bytes().to_vec(),
-        });
-        if packet.module == b"stranger" { Trust::Stranger } else { Trust::Known }
-    }
-
-    fn malformed(&self, _: &Source, error: &FieldError, _: Moment) {
-        self.malformed.lock().unwrap().push(*error);
+    fn open(self: Arc<Self>, source: &Source) -> Box<dyn Receiver> {
+        Box::new(Recording { recorder: self, source: *source })
     }
 
     fn link(&self, attempt: Attempt, event: LinkEvent, _: Moment) {
@@ -79,6 +54,50 @@ impl Ingress for Recorder {
             handle.send_control(link, packet.clone()).unwrap();
         }
         self.events.lock().unwrap().push((attempt, event));
+    }
+}
+
+struct Recording {
+    recorder: Arc<Recorder>,
+    source: Source,
+}
+
+impl Receiver for Recording {
+    fn packets(&mut self, packets: &mut Packets<'_>, _: Moment, reply: &mut Reply<'_>) -> Trust {
+        let mut trust = Trust::Stranger;
+        for found in packets {
+            match found {
+                Ok(packet) => {
+                    if self.packet(&packet, reply) == Trust::Known {
+                        trust = Trust::Known;
+                    }
+                }
+                Err(error) => self.recorder.malformed.lock().unwrap().push(error),
+            }
+        }
+        trust
+    }
+}
+
+impl Recording {
+    fn packet(&self, packet: &Packet<'_>, reply: &mut Reply<'_>) -> Trust {
+        let Self { recorder, source } = self;
+        recorder.remember_thread();
+        if packet.module == b"flood" {
+            recorder.flood.fetch_add(1, Ordering::Relaxed);
+            return Trust::Known;
+        }
+        assert_ne!(packet.module, b"bomb");
+        if packet.module == b"ping" {
+            let _ = reply.send(self::packet(source.dialect, "pong", packet.command, 0));
+        }
+        recorder.packets.lock().unwrap().push(Seen {
+            source: *source,
+            module: String::from_utf8_lossy(packet.module).into(),
+            command: packet.command,
+            bytes: packet.bytes().to_vec(),
+        });
+        if packet.module == b"stranger" { Trust::Stranger } else { Trust::Known }
     }
 }
 

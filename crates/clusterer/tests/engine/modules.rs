@@ -6,9 +6,9 @@ use clusterer::{
     Cluster, ClusterModule, Dialect, Ingress, ListenerConfig, MachineId, Malformed, ModuleEvent,
     Moment, Packet, PacketContext, Protocol, RegisterModuleError, Registration, State, UnixTime,
 };
-use clusterer_bin::{FieldError, Origin, PacketWriter};
+use clusterer_bin::{Origin, PacketWriter};
 use clusterer_core::pong;
-use clusterer_net::{Config, Net, Reply, Source, Trust};
+use clusterer_net::{Config, Net, Packets, Receiver, Reply, Source, Trust};
 use clusterer_node::{Attempt, LinkEvent};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -139,19 +139,27 @@ struct Answering {
 }
 
 impl Ingress for Answering {
-    fn packet(&self, _: &Source, packet: &Packet<'_>, _: Moment, reply: &mut Reply<'_>) -> Trust {
-        if let (Ok(nonce), false) = (packet.body().int(), self.silent.load(Ordering::SeqCst))
-            && packet.module == b"clusterer"
-        {
-            reply.send(pong(machine(3), nonce).unwrap().to(packet.sender)).unwrap();
-            self.answered.store(true, Ordering::SeqCst);
+    fn open(self: Arc<Self>, _: &Source) -> Box<dyn Receiver> {
+        Box::new(Caller(self))
+    }
+
+    fn link(&self, _: Attempt, _: LinkEvent, _: Moment) {}
+}
+
+/// Who talks to such a peer.
+struct Caller(Arc<Answering>);
+
+impl Receiver for Caller {
+    fn packets(&mut self, packets: &mut Packets<'_>, _: Moment, reply: &mut Reply<'_>) -> Trust {
+        for packet in packets.flatten().filter(|packet| packet.module == b"clusterer") {
+            if let (Ok(nonce), false) = (packet.body().int(), self.0.silent.load(Ordering::SeqCst))
+            {
+                reply.send(pong(machine(3), nonce).unwrap().to(packet.sender)).unwrap();
+                self.0.answered.store(true, Ordering::SeqCst);
+            }
         }
         Trust::Known
     }
-
-    fn malformed(&self, _: &Source, _: &FieldError, _: Moment) {}
-
-    fn link(&self, _: Attempt, _: LinkEvent, _: Moment) {}
 }
 
 /// A transport with nothing else behind it, and where it listens.

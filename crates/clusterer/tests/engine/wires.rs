@@ -6,9 +6,9 @@ use clusterer::{
     Moment, NodeStore, Packet, PacketContext, Protocol, RawRow, Registration, ReloadError,
     SendError, SendToError, State, Transport, UnixTime,
 };
-use clusterer_bin::Outgoing;
+use clusterer_bin::{Framer, Outgoing};
 use clusterer_core::ping;
-use clusterer_net::{AfterDrain, Command, Drained, Reply, Source};
+use clusterer_net::{AfterDrain, Command, Drained, Packets, Reply, Source};
 use clusterer_node::{Attempt, LinkEvent, LinkFailure, LinkId};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -174,7 +174,7 @@ impl Bench {
     }
 
     fn answers_a_ping(&self) -> bool {
-        answers_a_ping(&*self.ingress)
+        answers_a_ping(&self.ingress)
     }
 
     /// Whatever was told before this has been taken in when it returns, and whoever was late been judged.
@@ -188,9 +188,9 @@ impl Bench {
 }
 
 /// Node 2 pings from its address.
-fn answers_a_ping(ingress: &dyn Ingress) -> bool {
+fn answers_a_ping(ingress: &Arc<dyn Ingress>) -> bool {
     let bytes = ping(machine(2), 7).unwrap().to(0).to_vec();
-    let packet = Packet::parse(Dialect::V22, &bytes).unwrap();
+    let mut packets = Packets::new(Framer::new(Dialect::V22), &bytes);
     let (peer, local) = (([127, 0, 0, 1], 9).into(), ([127, 0, 0, 1], 1).into());
     let source = Source::new(peer, local, None, Dialect::V22);
     let mut answers = 0;
@@ -198,7 +198,8 @@ fn answers_a_ping(ingress: &dyn Ingress) -> bool {
         answers += 1;
         Ok(())
     };
-    ingress.packet(&source, &packet, Moment::ZERO, &mut Reply::new(&mut sink));
+    let mut receiver = ingress.clone().open(&source);
+    receiver.packets(&mut packets, Moment::ZERO, &mut Reply::new(&mut sink));
     answers == 1
 }
 
@@ -322,7 +323,7 @@ async fn the_first_ping_is_answered_however_early_it_comes() {
     let make = {
         let answered = answered.clone();
         Box::new(move |_: clusterer_net::Clock, ingress: Arc<dyn Ingress>| {
-            answered.store(answers_a_ping(&*ingress), Ordering::Relaxed);
+            answered.store(answers_a_ping(&ingress), Ordering::Relaxed);
             Ok(Arc::new(Wires::default()) as Arc<dyn Transport>)
         })
     };

@@ -5,23 +5,38 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clusterer_bin::{Dialect, FieldError, Packet};
-use clusterer_net::{Clock, Config, Ingress, ListenerConfig, Net, Reply, Source, Trust};
+use clusterer_bin::{Dialect, Packet};
+use clusterer_net::{
+    Clock, Config, Ingress, ListenerConfig, Net, Packets, Receiver, Reply, Source, Trust,
+};
 use clusterer_node::{Attempt, LinkEvent, Moment};
 
 struct Recorder;
 
 impl Ingress for Recorder {
-    fn packet(&self, from: &Source, packet: &Packet<'_>, at: Moment, _: &mut Reply<'_>) -> Trust {
-        println!("{at:?} {}: node {}, command {}", from.peer, packet.sender, packet.command);
-        Trust::Stranger
-    }
-
-    fn malformed(&self, from: &Source, error: &FieldError, _: Moment) {
-        println!("{}: {error}", from.peer);
+    fn open(self: Arc<Self>, from: &Source) -> Box<dyn Receiver> {
+        Box::new(Recording { from: *from })
     }
 
     fn link(&self, _: Attempt, _: LinkEvent, _: Moment) {}
+}
+
+struct Recording {
+    from: Source,
+}
+
+impl Receiver for Recording {
+    fn packets(&mut self, packets: &mut Packets<'_>, at: Moment, _: &mut Reply<'_>) -> Trust {
+        for packet in packets {
+            match packet {
+                Ok(Packet { sender, command, .. }) => {
+                    println!("{at:?} {}: node {sender}, command {command}", self.from.peer);
+                }
+                Err(error) => println!("{}: {error}", self.from.peer),
+            }
+        }
+        Trust::Stranger
+    }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
