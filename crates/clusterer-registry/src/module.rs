@@ -47,8 +47,8 @@ pub enum Delivery {
     /// all: meanwhile nothing else is received. No copy, no other thread is woken. A packet may be under
     /// way while its node's [`ModuleEvent::Timeout`] is told; the event is told once more after it.
     Inline,
-    /// One call at a time, in the order in which things happened, on a thread of the module's own: a slow
-    /// callback holds up nobody else.
+    /// One call at a time, for each packet one, in the order in which things happened, on a thread of the
+    /// module's own: a slow callback holds up nobody else.
     #[default]
     Queued,
 }

@@ -200,6 +200,44 @@ mod tests {
         assert_eq!(slot.arrive(at(1 << 62)), Err(until));
     }
 
+    /// What a call of a module takes in while its node is shut out on another thread is made invalid by one of
+    /// the two, also where it is kept without a lock and without any order.
+    #[test]
+    fn nothing_taken_in_before_a_timeout_outlives_it() {
+        const ROUNDS: usize = 100_000;
+        struct Round {
+            slot: Slot,
+            data: Apart<AtomicU64>,
+        }
+        #[repr(align(128))]
+        struct Apart<T>(T);
+        let new = |_| Round { slot: Slot::new(at(0)), data: Apart(AtomicU64::new(0)) };
+        let rounds: Vec<Round> = (0..ROUNDS).map(new).collect();
+        let begun = Apart(AtomicU64::new(0));
+        let (rounds, begun) = (&rounds, &begun);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for (number, Round { slot, data }) in (1..).zip(rounds) {
+                    begun.0.store(number, Ordering::Release);
+                    let Ok(open) = slot.arrive(at(0)) else { continue };
+                    data.0.store(1, Ordering::Relaxed);
+                    if !slot.stayed(open) {
+                        data.0.store(0, Ordering::Relaxed);
+                    }
+                }
+            });
+            for (number, Round { slot, data }) in (1..).zip(rounds) {
+                while begun.0.load(Ordering::Acquire) < number {
+                    core::hint::spin_loop();
+                }
+                assert!(matches!(slot.watch(at(101), TIMEOUT), Watch::TimedOut(_)));
+                data.0.store(0, Ordering::Relaxed);
+            }
+        });
+        let left = rounds.iter().filter(|round| round.data.0.load(Ordering::Relaxed) != 0);
+        assert_eq!(left.count(), 0);
+    }
+
     /// The one who lets a node in must have stamped it before the one who watches can look.
     #[test]
     fn a_node_let_in_by_a_packet_is_not_shut_out_by_a_look_at_the_same_time() {

@@ -178,8 +178,11 @@ impl Cluster {
             .map_err(SetStateError::Status)
     }
 
-    /// Registers a module, for as long as the node runs, and starts a thread that makes all its calls: one at a
-    /// time, in the order in which things happened, on no thread that the node needs. A callback may take its
+    /// Registers a module, for as long as the node runs. It is called as its
+    /// [`delivery`](ClusterModule::delivery) says, which is asked now.
+    ///
+    /// # Queued
+    /// Unless it says otherwise, a thread is started that makes all its calls: one at a time, in the order in which things happened, on no thread that the node needs. A callback may take its
     /// time and may call everything here, also block on what is `async`; its peers' pings, the other modules
     /// and every deadline go on. A call of this that is dropped before it is done may have registered the
     /// module, or not.
@@ -196,9 +199,23 @@ impl Cluster {
     /// ([`CALLBACK_SECONDS`](crate::CALLBACK_SECONDS)), by the recorder that is installed now. A panic ends
     /// the call only, and is counted.
     ///
+    /// # Inline
+    /// For modules that never wait ([`Delivery::Inline`]). Packets are not copied: those of one sender that were
+    /// read together are one call of [`on_packets`](ClusterModule::on_packets) on the transport's thread. Events
+    /// are told on the thread that found out, the control thread or the transport's, also while a call for
+    /// packets is under way. If a node timed out during a call that took its packets, its
+    /// [`ModuleEvent::Timeout`] is told once more after it. [`ModuleEvent::TemporarilyDisabled`] is told once for
+    /// packets that were read together.
+    ///
+    /// A call keeps its thread from everything else, pings included: one of more than 100 ms is named in a
+    /// warning. A panic ends the call and costs the packet that it was about; another call takes those behind it.
+    /// What was said of measures and panics holds, a call counting as one whatever it took. After
+    /// [`Cluster::shutdown`] nothing more is called, and the module is let go.
+    ///
     /// It must not hold a [`Cluster`] of this node, or neither ever ends: give it a
     /// [`WeakCluster`](crate::WeakCluster) ([`Cluster::downgrade`]).
     ///
+    /// [`Delivery::Inline`]: crate::Delivery::Inline
     /// [`ModuleEvent::TemporarilyDisabled`]: clusterer_registry::ModuleEvent::TemporarilyDisabled
     /// [`ModuleEvent::Timeout`]: clusterer_registry::ModuleEvent::Timeout
     ///

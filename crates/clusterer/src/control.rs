@@ -450,6 +450,6 @@ fn notify(notice: &Notice) {
             "silent for longer than its timeout"
         );
     }
-    // It goes to the module's channel.
+    // It goes to the module's channel, or is guarded.
     module.on_event(*event);
 }

@@ -32,8 +32,8 @@
 //! # Threads
 //! The control thread (`clusterer-ctl`) owns the state; the transport's thread receives and sends; the
 //! store's calls run on the tokio runtime that the node was started on. Each module is called on a thread
-//! of its own (`clusterer-` and as much of its name as fits), one call at a time, under no lock: see
-//! [`Cluster::register_module`]. Handles work from any thread, also inside callbacks.
+//! of its own (`clusterer-` and as much of its name as fits), one call at a time, under no lock, unless it asks to
+//! be called where things happen ([`Delivery::Inline`]): see [`Cluster::register_module`]. Handles work from any thread, also inside callbacks.
 //!
 //! # Errors
 //! Typed, saying what was wrong and where. A peer's bytes cause none: they are counted and logged, with
@@ -69,6 +69,9 @@ mod guard;
 mod imprint;
 mod inbox;
 mod inlet;
+#[cfg(test)]
+mod inlet_tests;
+mod inline;
 mod log_limit;
 #[cfg(test)]
 mod mail_tests;
@@ -117,6 +120,6 @@ pub use clusterer_node::{
     Reachability, Row, SkippedRow, State, StoreError, UnixTime,
 };
 pub use clusterer_registry::{
-    ClusterModule, Malformed, ModuleEvent, Modules, PacketContext, RegisterError, Registration,
-    Volume, Watched,
+    ClusterModule, Delivery, Malformed, ModuleEvent, Modules, PacketContext, RegisterError,
+    Registration, Run, Volume, Watched,
 };

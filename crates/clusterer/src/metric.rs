@@ -28,7 +28,7 @@ pub fn describe_metrics() {
     describe_histogram!(
         CALLBACK_SECONDS,
         Unit::Seconds,
-        "How long callbacks of modules took, by module"
+        "How long callbacks of modules took, by module; one that takes many packets is one"
     );
     describe_counter!(MODULE_PANICS, "Module callbacks that panicked, by module");
     describe_counter!(MODULE_TIMEOUTS, "Nodes that were silent for longer than a module's timeout");

@@ -1,12 +1,14 @@
-//! The threads of a node's modules: started at a registration, ended with the node.
+//! The modules of a node, each with a thread of its own unless it wants none: from a registration to the node's
+//! end.
 
 use crate::channel::{Channel, Phase, Proxy};
 use crate::clock::Clock;
+use crate::inline::Inline;
 use crate::log_limit::LogLimit;
 use crate::worker::Worker;
 use crate::{RegisterModuleError, Registration};
-use clusterer_registry::ClusterModule;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use clusterer_registry::{ClusterModule, Delivery};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -17,38 +19,50 @@ pub(crate) struct Workers {
     clock: Arc<dyn Clock>,
     malformed: Arc<LogLimit>,
     /// `None` once the node ends.
-    running: Mutex<Option<Vec<Running>>>,
+    running: Mutex<Option<Running>>,
 }
 
+#[derive(Default)]
 struct Running {
+    threads: Vec<Thread>,
+    inline: Vec<Weak<Inline>>,
+}
+
+struct Thread {
     channel: Arc<Channel>,
     thread: JoinHandle<()>,
 }
 
 impl Workers {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        let running = Mutex::new(Some(Vec::new()));
+        let running = Mutex::new(Some(Running::default()));
         Self { clock, malformed: Arc::default(), running }
     }
 
-    /// Gives a module a thread. What comes back stands for the module; the thread ends when that is
-    /// dropped, or the node ends.
+    /// Has a module called as it wants to be. What comes back stands for the module, which is let go when that
+    /// is dropped, or the node ends.
     pub(crate) fn open(
         &self,
         registration: &Registration,
         module: Arc<dyn ClusterModule>,
     ) -> Result<Arc<dyn ClusterModule>, RegisterModuleError> {
+        let delivery = module.delivery();
+        let name = registration.name.clone();
         let mut running = self.lock();
         let running = running.as_mut().ok_or(RegisterModuleError::Stopped)?;
-        // Those of registrations that failed.
-        running.retain(|Running { thread, .. }| !thread.is_finished());
-        let channel = Arc::new(Channel::new(registration.name.clone(), self.clock.clone()));
+        running.forget_failed();
+        if delivery == Delivery::Inline {
+            let inline = Arc::new(Inline::new(name, self.clock.clone(), module));
+            running.inline.push(Arc::downgrade(&inline));
+            return Ok(inline);
+        }
+        let channel = Arc::new(Channel::new(name, self.clock.clone()));
         let worker = Worker::new(channel.clone(), module, self.malformed.clone());
         let thread = thread::Builder::new()
             .name(thread_name(&registration.name))
             .spawn(move || worker.run())
             .map_err(|error| RegisterModuleError::Thread(error.kind()))?;
-        running.push(Running { channel: channel.clone(), thread });
+        running.threads.push(Thread { channel: channel.clone(), thread });
         Ok(Arc::new(Proxy(channel)))
     }
 
@@ -56,17 +70,15 @@ impl Workers {
     /// not end is left behind.
     pub(crate) fn finish(&self, until: Instant) {
         let running = self.lock().take().unwrap_or_default();
-        for Running { channel, .. } in &running {
-            channel.close(Phase::Draining);
-        }
-        for Running { channel, thread } in running {
+        running.close(Phase::Draining);
+        for Thread { channel, thread } in running.threads {
             if channel.wait(until) && thread.join().is_err() {
                 tracing::error!(module = channel.name, "a module's thread panicked");
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<Running>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -74,9 +86,20 @@ impl Workers {
 impl Drop for Workers {
     /// Waits for nobody, and may be one of these threads.
     fn drop(&mut self) {
-        for Running { channel, .. } in self.lock().take().unwrap_or_default() {
-            channel.close(Phase::Discarding);
-        }
+        self.lock().take().unwrap_or_default().close(Phase::Discarding);
+    }
+}
+
+impl Running {
+    /// Those of registrations that failed.
+    fn forget_failed(&mut self) {
+        self.threads.retain(|Thread { thread, .. }| !thread.is_finished());
+        self.inline.retain(|inline| inline.strong_count() > 0);
+    }
+
+    fn close(&self, phase: Phase) {
+        self.inline.iter().filter_map(Weak::upgrade).for_each(|inline| inline.stop());
+        self.threads.iter().for_each(|Thread { channel, .. }| channel.close(phase));
     }
 }
 
@@ -127,7 +150,7 @@ mod tests {
         let events = [2, 3, 4].map(|id| ModuleEvent::Timeout(node(id)));
         events.into_iter().for_each(|event| proxy.on_event(event));
         assert_eq!(calls.recv_timeout(PATIENCE), Ok(events[0]));
-        let channel = workers.lock().as_ref().unwrap()[0].channel.clone();
+        let channel = workers.lock().as_ref().unwrap().threads[0].channel.clone();
         thread::scope(|scope| {
             scope.spawn(|| workers.finish(Instant::now() + PATIENCE));
             while channel.phase() == Phase::Open {
