@@ -70,7 +70,8 @@ impl<'a> Packets<'a> {
 impl<'a> Iterator for Packets<'a> {
     type Item = Result<Packet<'a>, FieldError>;
 
-    #[inline]
+    // Else each packet is written to memory, and read again at once, on its way to whoever takes it.
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         match self.framer.next(self.rest) {
             Ok(Step::Packet { bytes, consumed }) => {

@@ -160,7 +160,8 @@ impl Turn<'_> {
 /// A run: the packets from one on that go the same way.
 struct Together<'r, 'p, 'a> {
     route: &'r Route,
-    first: Option<Packet<'a>>,
+    first: Packet<'a>,
+    begun: bool,
     packets: &'p mut Packets<'a>,
     /// What ended it.
     behind: Option<Found<'a>>,
@@ -174,8 +175,15 @@ struct Together<'r, 'p, 'a> {
 impl<'r, 'p, 'a> Together<'r, 'p, 'a> {
     const fn new(route: &'r Route, first: Packet<'a>, packets: &'p mut Packets<'a>) -> Self {
         let (count, bytes, malformed) = (0, 0, 0);
-        let first = Some(first);
-        Self { route, first, packets, behind: None, count, bytes, malformed, error: None }
+        let (begun, behind, error) = (false, None, None);
+        Self { route, first, begun, packets, behind, count, bytes, malformed, error }
+    }
+
+    #[inline]
+    fn take(&mut self, packet: Packet<'a>) -> Packet<'a> {
+        self.count += 1;
+        self.bytes += u64::try_from(packet.bytes().len()).unwrap_or(u64::MAX);
+        packet
     }
 
     /// Passes over what nobody took.
@@ -186,20 +194,20 @@ impl<'r, 'p, 'a> Together<'r, 'p, 'a> {
 
 impl Run for Together<'_, '_, '_> {
     fn next(&mut self) -> Option<Packet<'_>> {
-        let packet = match self.first.take() {
-            Some(first) => first,
-            None if self.behind.is_some() => return None,
-            None => match self.packets.next() {
-                Some(Ok(packet)) if self.route.takes(&packet) => packet,
-                behind => {
-                    self.behind = behind;
-                    return None;
-                }
-            },
-        };
-        self.count += 1;
-        self.bytes += u64::try_from(packet.bytes().len()).unwrap_or(u64::MAX);
-        Some(packet)
+        if !self.begun {
+            self.begun = true;
+            return Some(self.take(self.first));
+        }
+        if self.behind.is_some() {
+            return None;
+        }
+        match self.packets.next() {
+            Some(Ok(packet)) if self.route.takes(&packet) => Some(self.take(packet)),
+            behind => {
+                self.behind = behind;
+                None
+            }
+        }
     }
 
     fn malformed(&mut self, error: &Malformed) {
