@@ -24,6 +24,7 @@ pub(crate) const TRAILER_LEN: usize = 12;
 impl Dialect {
     /// Packets for this module end with cluster, source and destination, and so differ from one
     /// receiver to the next.
+    #[inline]
     #[must_use]
     pub fn has_trailer(self, module: &[u8]) -> bool {
         self == Self::V24 && module != INTERNAL
@@ -38,6 +39,7 @@ impl Dialect {
     }
 
     /// How many bytes must be there before a packet's length is known.
+    #[inline]
     pub(crate) const fn prefix_len(self) -> usize {
         match self {
             Self::V22 => 6,
@@ -47,6 +49,7 @@ impl Dialect {
 
     /// The shortest packet, bytes: a header with an empty module name (2.2), with one of a single
     /// character (later ones refuse the empty name).
+    #[inline]
     #[must_use]
     pub const fn min_packet(self) -> usize {
         match self {
@@ -56,6 +59,7 @@ impl Dialect {
     }
 
     /// The longest packet, bytes, that this dialect's receivers take: 65535, and 65515 for 4.0.
+    #[inline]
     #[must_use]
     pub const fn max_packet(self) -> usize {
         match self {

@@ -76,8 +76,13 @@ impl Framer {
     ///
     /// # Errors
     /// The stream is lost; every later look is meaningless.
+    #[inline]
     pub fn next<'b>(&mut self, buffer: &'b [u8]) -> Result<Step<'b>, FrameError> {
-        let (consumed, rest) = self.skip_zeros(buffer)?;
+        // Nearly always there is nothing to skip.
+        let (consumed, rest) = match buffer.first_chunk::<WORD>() {
+            Some(word) if *word == MARKER => (0, buffer),
+            _ => self.skip_zeros(buffer)?,
+        };
         if rest.len() < WORD {
             return Ok(Step::More { consumed, need: WORD });
         }
@@ -94,6 +99,7 @@ impl Framer {
     }
 
     /// The zero words' length, and what follows them: a marker, or less than a word.
+    #[inline(never)]
     fn skip_zeros<'b>(&mut self, buffer: &'b [u8]) -> Result<(usize, &'b [u8]), FrameError> {
         let mut rest = buffer;
         while let Some((&word, behind)) = rest.split_first_chunk::<WORD>() {
@@ -112,6 +118,7 @@ impl Framer {
     }
 
     /// The length of the packet at the begin, where enough is there to know it.
+    #[inline]
     fn length(&self, bytes: &[u8]) -> Result<Option<usize>, FrameError> {
         let length = match (self.dialect, bytes) {
             (Dialect::V22, &[_, _, _, _, a, b, ..]) => u16::from_le_bytes([a, b]).into(),

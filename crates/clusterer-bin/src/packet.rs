@@ -28,7 +28,9 @@ pub struct Packet<'a> {
     /// version. Zeros in the other dialect.
     pub reserved: [u8; 4],
     bytes: &'a [u8],
-    body: (usize, usize),
+    body: &'a [u8],
+    /// Where the body ends: bytes from the packet's begin.
+    body_end: usize,
 }
 
 impl<'a> Packet<'a> {
@@ -36,13 +38,18 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     /// A part of the header, or the sender, lies behind the packet's end.
+    #[inline]
     pub fn parse(dialect: Dialect, bytes: &'a [u8]) -> Result<Self, FieldError> {
-        let mut header = Reader::new(dialect, bytes, 0);
-        header.skip(8)?;
-        let version = header.short()?;
-        if dialect == Dialect::V22 {
-            header.skip(2)?;
-        }
+        let mut header = Reader::new(dialect, bytes, bytes.len());
+        let [.., a, b] = header.array::<8>()?;
+        let version = header.array().map(i16::from_le_bytes)?;
+        let reserved = match dialect {
+            Dialect::V22 => {
+                let [c, d] = header.array()?;
+                [a, b, c, d]
+            }
+            Dialect::V24 => [0; 4],
+        };
         debug_assert_eq!(header.at(), dialect.name_at());
         let module = header.counted()?;
         let command = header.int()?;
@@ -54,9 +61,10 @@ impl<'a> Packet<'a> {
             sender: 0,
             cluster: None,
             destination: None,
-            reserved: reserved(dialect, bytes),
+            reserved,
             bytes,
-            body: (header.at(), bytes.len()),
+            body: &[],
+            body_end: bytes.len(),
         };
         match dialect {
             Dialect::V22 => packet.sender = header.int()?,
@@ -65,38 +73,32 @@ impl<'a> Packet<'a> {
                 packet.sender = header.int()?;
             }
             Dialect::V24 => {
-                let left = bytes.len() - header.at();
-                let end = bytes.len().checked_sub(TRAILER_LEN).filter(|&end| end >= header.at());
-                let end =
-                    end.ok_or(FieldError::PastEnd { at: header.at(), need: TRAILER_LEN, left })?;
-                let mut trailer = Reader::new(dialect, bytes, end);
-                packet.cluster = Some(trailer.int()?);
-                packet.sender = trailer.int()?;
-                packet.destination = Some(trailer.int()?);
-                packet.body.1 = end;
+                let left = header.rest().len();
+                let body = left.checked_sub(TRAILER_LEN);
+                let need = FieldError::PastEnd { at: header.at(), need: TRAILER_LEN, left };
+                packet.body = header.raw(body.ok_or(need)?)?;
+                packet.body_end = header.at();
+                packet.cluster = Some(header.int()?);
+                packet.sender = header.int()?;
+                packet.destination = Some(header.int()?);
+                return Ok(packet);
             }
         }
-        packet.body.0 = header.at();
+        packet.body = header.rest();
         Ok(packet)
     }
 
     /// The whole packet, from marker to end.
+    #[inline]
     #[must_use]
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// A reader at the begin of what the module wrote, which ends where that ends.
+    #[inline]
     #[must_use]
     pub fn body(&self) -> Reader<'a> {
-        let (begin, end) = self.body;
-        Reader::new(self.dialect, self.bytes.get(..end).unwrap_or_default(), begin)
-    }
-}
-
-fn reserved(dialect: Dialect, bytes: &[u8]) -> [u8; 4] {
-    match (dialect, bytes) {
-        (Dialect::V22, &[_, _, _, _, _, _, a, b, _, _, c, d, ..]) => [a, b, c, d],
-        _ => [0; 4],
+        Reader::new(self.dialect, self.body, self.body_end)
     }
 }

@@ -109,6 +109,8 @@ impl Encoded {
 pub struct PacketWriter {
     dialect: Dialect,
     bytes: Vec<u8>,
+    /// How long `bytes` may become: with a trailer the packet is longer.
+    most: usize,
     trailer: Option<Origin>,
     overrun: bool,
 }
@@ -136,7 +138,8 @@ impl PacketWriter {
         if dialect == Dialect::V22 {
             bytes.extend_from_slice(&[0; 2]);
         }
-        let mut writer = Self { dialect, bytes, trailer: None, overrun: false };
+        let most = dialect.max_packet();
+        let mut writer = Self { dialect, bytes, most, trailer: None, overrun: false };
         writer.str(module).int(command);
         match dialect {
             Dialect::V22 => writer.int(origin.sender),
@@ -145,6 +148,7 @@ impl PacketWriter {
             }
             Dialect::V24 => {
                 writer.trailer = Some(origin);
+                writer.most -= TRAILER_LEN;
                 &mut writer
             }
         };
@@ -152,17 +156,20 @@ impl PacketWriter {
     }
 
     /// The dialect to write for: a module's fields may differ between them.
+    #[inline]
     #[must_use]
     pub const fn dialect(&self) -> Dialect {
         self.dialect
     }
 
     /// Appends an integer.
+    #[inline]
     pub fn int(&mut self, value: i32) -> &mut Self {
         self.put(&value.to_le_bytes())
     }
 
     /// Appends a string: any bytes.
+    #[inline]
     pub fn str(&mut self, value: &[u8]) -> &mut Self {
         match self.dialect {
             Dialect::V22 => match i32::try_from(value.len()) {
@@ -178,6 +185,7 @@ impl PacketWriter {
     }
 
     /// Appends bytes as they are.
+    #[inline]
     pub fn raw(&mut self, value: &[u8]) -> &mut Self {
         self.put(value)
     }
@@ -205,9 +213,10 @@ impl PacketWriter {
     }
 
     /// How many more bytes fit.
+    #[inline]
     #[must_use]
     pub fn room(&self) -> usize {
-        self.dialect.max_packet().saturating_sub(self.len())
+        self.most.saturating_sub(self.bytes.len())
     }
 
     /// Completes the packet, for any number of receivers.
@@ -256,6 +265,7 @@ impl PacketWriter {
         }
     }
 
+    #[inline]
     fn put(&mut self, value: &[u8]) -> &mut Self {
         if value.len() > self.room() {
             return self.overrun();
@@ -264,6 +274,7 @@ impl PacketWriter {
         self
     }
 
+    #[cold]
     fn overrun(&mut self) -> &mut Self {
         self.overrun = true;
         self
