@@ -68,24 +68,31 @@ impl<'a> Packet<'a> {
         };
         match dialect {
             Dialect::V22 => packet.sender = header.int()?,
-            Dialect::V24 if !dialect.has_trailer(module) => {
-                packet.cluster = Some(header.int()?);
-                packet.sender = header.int()?;
-            }
-            Dialect::V24 => {
-                let left = header.rest().len();
-                let body = left.checked_sub(TRAILER_LEN);
-                let need = FieldError::PastEnd { at: header.at(), need: TRAILER_LEN, left };
-                packet.body = header.raw(body.ok_or(need)?)?;
-                packet.body_end = header.at();
-                packet.cluster = Some(header.int()?);
-                packet.sender = header.int()?;
-                packet.destination = Some(header.int()?);
-                return Ok(packet);
-            }
+            Dialect::V24 => packet.address(&mut header)?,
         }
         packet.body = header.rest();
         Ok(packet)
+    }
+
+    /// Reads for whom a packet of the later dialect is, and from whom: behind the body, for most. Leaves the
+    /// reader at the body.
+    fn address(&mut self, header: &mut Reader<'a>) -> Result<(), FieldError> {
+        if !self.dialect.has_trailer(self.module) {
+            self.cluster = Some(header.int()?);
+            self.sender = header.int()?;
+            return Ok(());
+        }
+        let (at, left) = (header.at(), header.rest().len());
+        let Some(body) = left.checked_sub(TRAILER_LEN) else {
+            return Err(FieldError::PastEnd { at, need: TRAILER_LEN, left });
+        };
+        let mut trailer = *header;
+        *header = trailer.sub(body)?;
+        self.body_end = trailer.at();
+        self.cluster = Some(trailer.int()?);
+        self.sender = trailer.int()?;
+        self.destination = Some(trailer.int()?);
+        Ok(())
     }
 
     /// The whole packet, from marker to end.
