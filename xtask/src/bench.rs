@@ -1,10 +1,16 @@
-//! `cargo xtask bench`: what the node does under load, measured. Each kind of measurement is a file in
+//! `cargo xtask bench`: what things cost, measured. Each kind of measurement is a file in
 //! `bench`; `docs/performance.md` is made of what they print.
 
+mod callgrind;
+mod codecs;
+mod counts;
 mod load;
 mod machine;
 mod report;
+mod text;
 
+use crate::packages::{self, Missing};
+use crate::shell::{cargo, run as run_command};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use load::Load;
@@ -14,6 +20,15 @@ use std::path::{Path, PathBuf};
 /// What was asked for on the command line.
 #[derive(Args)]
 pub(crate) struct Options {
+    /// The instructions of what is done for every packet and wake-up; more than 2 % growth is a failure
+    #[arg(long)]
+    counts: bool,
+    /// Take what is counted as what is to be expected from now on
+    #[arg(long, requires = "counts")]
+    accept: bool,
+    /// Our codec beside bitcode, rkyv, postcard and prost on the same content
+    #[arg(long)]
+    codecs: bool,
     /// A round trip through the daemon, and through a bare echo
     #[arg(long)]
     echo: bool,
@@ -78,10 +93,12 @@ impl Options {
     }
 }
 
+/// The projects outside the workspace, seen from the root.
+pub(crate) const MANIFESTS: [&str; 2] = [counts::MANIFEST, codecs::MANIFEST];
+
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
-    let loads = options.loads();
-    ensure!(!loads.is_empty(), "what is to be measured? See cargo xtask bench --help");
-    let sections = load::run(root, &loads, options.quick)?;
+    let sections = measure(root, options)?;
+    ensure!(!sections.is_empty(), "what is to be measured? See cargo xtask bench --help");
     if let Some(path) = &options.json {
         let figures: Value =
             sections.iter().map(|it| (it.name.clone(), it.figures.clone())).collect();
@@ -92,6 +109,59 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         report::write(root, &sections)?;
     }
     Ok(())
+}
+
+fn measure(root: &Path, options: &Options) -> Result<Vec<Section>> {
+    let &Options { counts, accept, codecs, report, .. } = options;
+    let mut sections = Vec::new();
+    if counts || codecs || report {
+        install_valgrind()?;
+    }
+    if counts || report {
+        sections.push(counts::run(root, accept)?);
+    }
+    if codecs || report {
+        sections.push(codecs::run(root)?);
+    }
+    let loads = options.loads();
+    if !loads.is_empty() {
+        sections.extend(load::run(root, &loads, options.quick)?);
+    }
+    Ok(sections)
+}
+
+/// Nobody else builds these projects: without this, they would rot.
+pub(crate) fn lint(root: &Path) -> Result<()> {
+    counts::lock(root)?;
+    for manifest in MANIFESTS {
+        let mut clippy = cargo(root, "clippy --quiet --target-dir target/bench --manifest-path");
+        run_command(clippy.arg(manifest).args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
+}
+
+/// Fails if an operation takes more instructions than accepted. False: nothing was counted, since valgrind
+/// cannot be had here.
+pub(crate) fn check_counts(root: &Path) -> Result<bool> {
+    let can_be_had = callgrind::is_installed() || packages::may_install()?;
+    if can_be_had {
+        install_valgrind()?;
+        counts::run(root, false)?;
+    }
+    Ok(can_be_had)
+}
+
+/// Sees to it that valgrind is there: installs it if we may.
+fn install_valgrind() -> Result<()> {
+    if callgrind::is_installed() {
+        return Ok(());
+    }
+    packages::install(&Missing {
+        who: "the benches",
+        what: "valgrind",
+        packages: &["valgrind"],
+        without: "there are no instruction counts",
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
-    embed,
+    bench, embed,
     shell::{cargo, run as run_command, stopwatch},
     skips::{self, Skip},
     tidy,
@@ -35,19 +35,22 @@ const STEPS: &[Step] = &[
     Step { name: "docs", run: docs },
     Step { name: "licences", run: licences },
     Step { name: "embed", run: |root| embed::run(root).map(passed) },
+    Step { name: "counts", run: counts },
     Step { name: "test", run: test },
 ];
 
 fn fmt(root: &Path) -> Result<Outcome> {
     run_command(&mut cargo(root, "fmt --all --check"))?;
-    for manifest in embed::manifests(root)? {
+    let benches = bench::MANIFESTS.map(str::to_owned);
+    for manifest in embed::manifests(root)?.into_iter().chain(benches) {
         run_command(cargo(root, "fmt --check --manifest-path").arg(manifest))?;
     }
     Ok(Outcome::Passed)
 }
 
 fn clippy(root: &Path) -> Result<Outcome> {
-    run_command(&mut cargo(root, "clippy --workspace --all-targets -- -D warnings")).map(passed)
+    run_command(&mut cargo(root, "clippy --workspace --all-targets -- -D warnings"))?;
+    bench::lint(root).map(passed)
 }
 
 fn docs(root: &Path) -> Result<Outcome> {
@@ -61,6 +64,13 @@ fn licences(root: &Path) -> Result<Outcome> {
         return Ok(Outcome::Skipped("cargo-deny is not installed"));
     }
     run_command(&mut cargo(root, "deny check bans licenses sources")).map(passed)
+}
+
+fn counts(root: &Path) -> Result<Outcome> {
+    Ok(match bench::check_counts(root)? {
+        true => Outcome::Passed,
+        false => Outcome::Skipped("valgrind is not installed"),
+    })
 }
 
 /// The README's command, letter by letter, so that it cannot rot.

@@ -30,7 +30,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Measure what the node does under load
+    /// Measure what things cost: instructions, our codec beside others, the node under load
     Bench(bench::Options),
     /// Everything that must hold before a change lands; the others in a row
     Ci,

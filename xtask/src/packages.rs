@@ -1,4 +1,4 @@
-//! Debian packages that the tests need: installed if we may, else named in one command.
+//! Debian packages that the tests and the benches need: installed if we may, else named in one command.
 
 use crate::shell::{read, stopwatch};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -52,7 +52,8 @@ pub(crate) fn install(missing: &Missing<'_>) -> Result<()> {
     Ok(())
 }
 
-fn may_install() -> Result<bool> {
+/// We are root, on a machine that has Debian's packages.
+pub(crate) fn may_install() -> Result<bool> {
     let root = read(Command::new("id").arg("-u"))?.trim() == "0";
     let paths = env::var_os("PATH").unwrap_or_default();
     let apt = env::split_paths(&paths).any(|directory| Path::join(&directory, "apt-get").is_file());
