@@ -2,6 +2,7 @@
 
 use crate::codec;
 use crate::meter::{counted, number};
+use crate::same::Same;
 use clusterer_bin::{Dialect, Packet};
 use clusterer_core::{Action, Admission, Core, Input, Settings, View};
 use clusterer_node::{
@@ -9,7 +10,7 @@ use clusterer_node::{
     UnixTime,
 };
 use clusterer_registry::{
-    ClusterModule, Malformed, ModuleEvent, PacketContext, Registration, Verdict,
+    ClusterModule, Malformed, ModuleEvent, PacketContext, Registration, Routes,
 };
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
@@ -79,11 +80,16 @@ impl Cluster {
         admit();
         counted(&format!("admit, {nodes}"), admit);
 
-        let dispatch = || match view.admit(black_box(from), &packet, now) {
-            Admission::Module(Verdict::Deliver { module, context }) => {
-                module.on_packet(&context, &packet).expect("its fields make sense");
-            }
-            other => panic!("not delivered: {other:?}"),
+        // Where the packets of the connection go is remembered from the first on.
+        let mut routes = Routes::new();
+        let mut dispatch = || {
+            let Admission::Module(route) = view.route(&mut routes, black_box(from), &packet) else {
+                panic!("it is a module's")
+            };
+            let pass = route.arrive(now).expect("the peer is not shut out");
+            route.module().on_packets(&route.context(now), &mut Same::new(packet, 1));
+            route.count(1, 51);
+            assert_eq!(route.timed_out_since(pass), None, "it was just heard");
         };
         dispatch();
         counted(&format!("dispatch, {nodes}"), dispatch);

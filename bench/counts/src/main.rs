@@ -7,6 +7,7 @@ mod cluster;
 mod codec;
 mod meter;
 mod pipes;
+mod same;
 
 fn main() {
     // What the way to an operation costs, which is taken off the others.

@@ -2,10 +2,11 @@
 
 use crate::codec;
 use crate::meter::{counted, number};
+use crate::same::Same;
 use clusterer_bin::{Dialect, Packet};
 use clusterer_node::{ClusterId, MachineId, Moment};
 use clusterer_ratelimit::{Parameters, RateLimit};
-use clusterer_registry::{ClusterModule, Malformed, PacketContext, Run};
+use clusterer_registry::{ClusterModule, PacketContext};
 use std::net::Ipv4Addr;
 
 /// A packet's pipes are taken, and those of many packets that came together.
@@ -22,27 +23,10 @@ pub(crate) fn update(pipes: usize) {
     operation();
     counted(&format!("ratelimit update, {}", number(pipes, "pipe")), operation);
 
-    let operation = || limit.on_packets(&context, &mut Same { packet, left: RUN });
+    let operation = || limit.on_packets(&context, &mut Same::new(packet, RUN));
     operation();
     counted(&format!("ratelimit update, run of {RUN}, {}", number(pipes, "pipe")), operation);
 }
 
 /// How many packets come together.
 const RUN: usize = 64;
-
-/// A packet that comes again and again.
-struct Same<'p> {
-    packet: Packet<'p>,
-    left: usize,
-}
-
-impl Run for Same<'_> {
-    fn next(&mut self) -> Option<Packet<'_>> {
-        self.left = self.left.checked_sub(1)?;
-        Some(self.packet)
-    }
-
-    fn malformed(&mut self, error: &Malformed) {
-        panic!("its fields make sense: {error}");
-    }
-}
