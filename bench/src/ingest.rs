@@ -6,7 +6,7 @@ use crate::bench::Bench;
 use crate::child::Role;
 use crate::node::{Node, Peer, peers};
 use crate::packets::{Shape, ring};
-use crate::process::{CpuTime, per};
+use crate::process::{CpuTime, is_waiting, per};
 use crate::sender::Sender;
 use crate::stats::{Summary, float};
 use crate::table::Section;
@@ -20,6 +20,8 @@ const CONNECTIONS: [usize; 3] = [1, 4, 64];
 const RING: usize = 8 << 20;
 /// How often a receiver is looked at until it rests.
 const LOOK: Duration = Duration::from_millis(20);
+/// In so many looks on end.
+const LOOKS: u32 = 3;
 /// A receiver that uses less than this between two looks has nothing left to do.
 const REST: Duration = Duration::from_micros(500);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -230,14 +232,17 @@ fn dropped(grown: &dyn Fn(&str) -> Result<u64>) -> Result<u64> {
     reasons.into_iter().map(grown).sum()
 }
 
-/// Waits until a process has nothing left to do.
+/// Waits until a process has nothing left to do. On a busy machine a thread may use nothing for long because
+/// it is not given a CPU, so its state counts too, and one look is not enough.
 fn rest(pid: u32) -> Result<CpuTime> {
     let begun = Instant::now();
-    let mut before = CpuTime::of(pid)?;
+    let (mut before, mut quiet) = (CpuTime::of(pid)?, 0);
     loop {
         std::thread::sleep(LOOK);
         let now = CpuTime::of(pid)?;
-        if now.busy_since(&before) < REST {
+        let rests = now.busy_since(&before) < REST && is_waiting(pid)?;
+        quiet = if rests { quiet + 1 } else { 0 };
+        if quiet == LOOKS {
             return Ok(now);
         }
         ensure!(begun.elapsed() < PATIENCE, "process {pid} is still at work after {PATIENCE:?}");

@@ -76,6 +76,18 @@ pub(crate) fn writes(pid: u32) -> Result<u64> {
     field(&text, "syscw:").context("/proc/PID/io")
 }
 
+/// Whether every thread of a process waits for something other than a CPU.
+pub(crate) fn is_waiting(pid: u32) -> Result<bool> {
+    for thread in tasks(pid)? {
+        if let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat"))
+            && state(&stat).context("/proc/PID/task/TID/stat")? == "R"
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The memory that a process has in use, KiB.
 pub(crate) fn resident(pid: u32) -> Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
@@ -104,6 +116,11 @@ fn run_time(text: &str) -> Option<u64> {
     text.split_ascii_whitespace().next()?.parse().ok()
 }
 
+/// The letter behind the name, which may hold anything.
+fn state(stat: &str) -> Option<&str> {
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().next()
+}
+
 /// `utime` and `stime`, behind the name, which may hold anything.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, behind) = stat.rsplit_once(')')?;
@@ -121,6 +138,7 @@ mod tests {
         let stat = "7 (a) b (c) R 1 7 7 0 -1 4194560 97 0 0 0 150 20 0 0 20 0 1 0 4 5 6";
         assert_eq!(ticks(stat), Some(170));
         assert_eq!(ticks("7 (a"), None);
+        assert_eq!(state(stat), Some("R"));
         assert_eq!(run_time("123456 9 3\n"), Some(123_456));
         assert_eq!(run_time(""), None);
     }
