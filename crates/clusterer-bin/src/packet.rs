@@ -74,6 +74,32 @@ impl<'a> Packet<'a> {
         Ok(packet)
     }
 
+    /// Becomes the packet of these bytes, if its header says the same: what is the same needs only be
+    /// compared, which is cheaper than to read it. Else it stays as it is, and [`Packet::parse`] says what
+    /// the bytes are. Packets of the later dialect, which are addressed behind their body, never do.
+    #[inline]
+    pub fn follow(&mut self, bytes: &'a [u8]) -> bool {
+        let head = self.bytes.len() - self.body.len();
+        let (Some((own, _)), Some((theirs, body))) =
+            (self.bytes.split_at_checked(head), bytes.split_at_checked(head))
+        else {
+            return false;
+        };
+        let (&[_, _, _, _, _, _, _, _, v0, v1, _, _, ref own @ ..], Dialect::V22) =
+            (own, self.dialect)
+        else {
+            return false;
+        };
+        let &[_, _, _, _, _, _, a, b, w0, w1, c, d, ref theirs @ ..] = theirs else { return false };
+        // Module, command and sender, with the module's length.
+        if [v0, v1] != [w0, w1] || own != theirs {
+            return false;
+        }
+        (self.reserved, self.bytes) = ([a, b, c, d], bytes);
+        (self.body, self.body_end) = (body, bytes.len());
+        true
+    }
+
     /// Reads for whom a packet of the later dialect is, and from whom: behind the body, for most. Leaves the
     /// reader at the body.
     fn address(&mut self, header: &mut Reader<'a>) -> Result<(), FieldError> {

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most bytes read from, and most written to, one connection before the others have their turn.
+/// Most bytes written to one connection before the others have their turn.
 const WORK_A_TURN: usize = 256 * 1024;
 
 /// How the silent end of a known sender's connection is found: within about two minutes.
@@ -58,6 +58,8 @@ pub(crate) enum Role {
 /// What a connection needs of the mio thread for one turn.
 pub(crate) struct Turn<'a> {
     pub(crate) now: Moment,
+    /// Most bytes to read, roughly, before the others have their turn.
+    pub(crate) share: usize,
     pub(crate) ingress: &'a Arc<dyn Ingress>,
     pub(crate) scratch: &'a mut [u8],
     pub(crate) tally: &'a mut Tally,
@@ -132,9 +134,10 @@ impl Connection {
     }
 
     fn read(&mut self, turn: &mut Turn<'_>) -> Result<(), Loss> {
-        let mut left = WORK_A_TURN;
+        let mut left = turn.share;
         while self.readable && left > 0 {
-            match self.stream.read(turn.scratch) {
+            let most = left.min(turn.scratch.len());
+            match self.stream.read(turn.scratch.get_mut(..most).unwrap_or_default()) {
                 Ok(0) => return Err(Loss::Closed),
                 Ok(count) => {
                     left = left.saturating_sub(count);

@@ -19,6 +19,7 @@ use mio::{Events, Interest, Poll, Token};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -27,6 +28,11 @@ pub(crate) const WAKE: Token = fixed_token(0);
 const EVENTS: usize = 1024;
 /// Most bytes read at once: a connection's share of a turn. Memory that was never read into is not resident.
 const READ_CHUNK: usize = 256 * 1024;
+/// Most bytes read in a turn, roughly: in some milliseconds whoever waits has its turn again.
+const WORK_A_TURN: usize = 1024 * 1024;
+/// What a connection may read of that: so much when few are ready, and never less than there is in a few
+/// packets, however many are.
+const SHARE: RangeInclusive<usize> = 16 * 1024..=256 * 1024;
 /// Most connections accepted from one listener a turn.
 const ACCEPTS_A_TURN: usize = 64;
 
@@ -185,15 +191,17 @@ impl EventLoop {
 
     /// One share of work for everything that is ready. What has more to do is ready again.
     fn work(&mut self) {
-        for entry in std::mem::take(&mut self.ready) {
+        let ready = std::mem::take(&mut self.ready);
+        let share = share(ready.len());
+        for entry in ready {
             match entry {
-                Ready::Connection(key) => self.work_on(key),
+                Ready::Connection(key) => self.work_on(key, share),
                 Ready::Listener(index) => self.accept(index),
             }
         }
     }
 
-    fn work_on(&mut self, key: Key) {
+    fn work_on(&mut self, key: Key, share: usize) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.scheduled = false;
         if !connection.is_established() && !self.establish(key) {
@@ -202,6 +210,7 @@ impl EventLoop {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let mut turn = Turn {
             now: self.now,
+            share,
             ingress: &self.ingress,
             scratch: &mut self.scratch,
             tally: &mut self.tally,
@@ -438,4 +447,20 @@ impl EventLoop {
 
 fn listener_token(index: usize) -> Token {
     fixed_token(index + 1)
+}
+
+/// How many bytes each of so many may read in a turn.
+fn share(ready: usize) -> usize {
+    (WORK_A_TURN / ready.max(1)).clamp(*SHARE.start(), *SHARE.end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_share_a_turn_and_none_has_less_than_some_packets() {
+        let shares = [0, 1, 4, 5, 64, 65, 10_000].map(share);
+        assert_eq!(shares.map(|bytes| bytes / 1024), [256, 256, 256, 204, 16, 16, 16]);
+    }
 }

@@ -47,6 +47,22 @@ impl<'a> Packets<'a> {
         Self { framer, rest: bytes, found, end: None }
     }
 
+    /// Goes on to the next packet, if its header says the same as this one's, which makes it cheap:
+    /// see [`Packet::follow`]. Else the packet stays what it is, and the next one is still to be taken.
+    #[inline]
+    pub fn follow(&mut self, packet: &mut Packet<'a>) -> bool {
+        let mut framer = self.framer.clone();
+        match framer.next(self.rest) {
+            Ok(Step::Packet { bytes, consumed }) if packet.follow(bytes) => {
+                self.framer = framer;
+                self.rest = self.rest.get(consumed..).unwrap_or_default();
+                self.found.whole += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Goes over those that nobody took.
     pub(crate) fn end(mut self) -> End<'a> {
         while self.next().is_some() {}

@@ -23,7 +23,7 @@ impl ClusterModule for RateLimit {
     /// # Errors
     /// A field cannot be read, or the command is not known. Pipes before the error have been taken.
     fn on_packet(&self, context: &PacketContext, packet: &Packet<'_>) -> Result<(), Malformed> {
-        let mut one = One { packet: Some(*packet), result: Ok(()) };
+        let mut one = One { packet: Some(packet), result: Ok(()) };
         self.on_packets(context, &mut one);
         one.result
     }
@@ -84,7 +84,7 @@ impl Shared {
                 return Visit::Malformed(UNKNOWN_COMMAND);
             }
             heard.packets += 1;
-            if let Err(error) = self.take(context, &packet, &peer, &mut heard, tally) {
+            if let Err(error) = self.take(context, packet, &peer, &mut heard, tally) {
                 return Visit::Malformed(error.into());
             }
             if left > 0 {
@@ -179,13 +179,13 @@ impl Tally {
 }
 
 /// A packet alone.
-struct One<'a> {
-    packet: Option<Packet<'a>>,
+struct One<'a, 'p> {
+    packet: Option<&'a Packet<'p>>,
     result: Result<(), Malformed>,
 }
 
-impl Run for One<'_> {
-    fn next(&mut self) -> Option<Packet<'_>> {
+impl Run for One<'_, '_> {
+    fn next(&mut self) -> Option<&Packet<'_>> {
         self.packet.take()
     }
 

@@ -23,7 +23,7 @@ pub trait ClusterModule: Send + Sync {
     /// out of `run` is not delivered.
     fn on_packets(&self, context: &PacketContext, run: &mut dyn Run) {
         while let Some(packet) = run.next() {
-            if let Err(error) = self.on_packet(context, &packet) {
+            if let Err(error) = self.on_packet(context, packet) {
                 run.malformed(&error);
             }
         }
@@ -56,7 +56,7 @@ pub enum Delivery {
 /// Packets that came together.
 pub trait Run {
     /// The next of them. Not an iterator: a packet is gone when the next is asked for.
-    fn next(&mut self) -> Option<Packet<'_>>;
+    fn next(&mut self) -> Option<&Packet<'_>>;
 
     /// The fields of the last one make no sense: it is counted and logged (limited).
     fn malformed(&mut self, error: &Malformed);

@@ -106,7 +106,7 @@ impl Channel {
         }
         let (mut full, mut overtaken) = (0, 0);
         while let Some(packet) = run.next() {
-            match state.mailbox.put_packet(*context, &packet) {
+            match state.mailbox.put_packet(*context, packet) {
                 Put::Full => full += 1,
                 Put::Overtaken => overtaken += 1,
                 Put::Queued => {}
@@ -292,7 +292,7 @@ pub(crate) struct Proxy(pub(crate) Arc<Channel>);
 
 impl ClusterModule for Proxy {
     fn on_packet(&self, context: &PacketContext, packet: &Packet<'_>) -> Result<(), Malformed> {
-        self.0.put_packets(context, &mut One(Some(*packet)));
+        self.0.put_packets(context, &mut One(Some(packet)));
         Ok(())
     }
 
@@ -306,10 +306,10 @@ impl ClusterModule for Proxy {
 }
 
 /// A packet that comes alone.
-struct One<'a>(Option<Packet<'a>>);
+struct One<'a, 'p>(Option<&'a Packet<'p>>);
 
-impl Run for One<'_> {
-    fn next(&mut self) -> Option<Packet<'_>> {
+impl Run for One<'_, '_> {
+    fn next(&mut self) -> Option<&Packet<'_>> {
         self.0.take()
     }
 

@@ -160,7 +160,8 @@ impl Turn<'_> {
 /// A run: the packets from one on that go the same way.
 struct Together<'r, 'p, 'a> {
     route: &'r Route,
-    first: Packet<'a>,
+    /// The last one that was taken; before, the first.
+    packet: Packet<'a>,
     begun: bool,
     packets: &'p mut Packets<'a>,
     /// What ended it.
@@ -176,14 +177,32 @@ impl<'r, 'p, 'a> Together<'r, 'p, 'a> {
     const fn new(route: &'r Route, first: Packet<'a>, packets: &'p mut Packets<'a>) -> Self {
         let (count, bytes, malformed) = (0, 0, 0);
         let (begun, behind, error) = (false, None, None);
-        Self { route, first, begun, packets, behind, count, bytes, malformed, error }
+        Self { route, packet: first, begun, packets, behind, count, bytes, malformed, error }
     }
 
+    /// Goes on to the next packet, if it belongs to the run.
     #[inline]
-    fn take(&mut self, packet: Packet<'a>) -> Packet<'a> {
-        self.count += 1;
-        self.bytes += u64::try_from(packet.bytes().len()).unwrap_or(u64::MAX);
-        packet
+    fn advance(&mut self) -> bool {
+        if !self.begun {
+            self.begun = true;
+            return true;
+        }
+        // Nearly always the next is like the last.
+        self.behind.is_none() && (self.packets.follow(&mut self.packet) || self.advance_anew())
+    }
+
+    #[cold]
+    fn advance_anew(&mut self) -> bool {
+        match self.packets.next() {
+            Some(Ok(packet)) if self.route.takes(&packet) => {
+                self.packet = packet;
+                true
+            }
+            behind => {
+                self.behind = behind;
+                false
+            }
+        }
     }
 
     /// Passes over what nobody took.
@@ -193,21 +212,13 @@ impl<'r, 'p, 'a> Together<'r, 'p, 'a> {
 }
 
 impl Run for Together<'_, '_, '_> {
-    fn next(&mut self) -> Option<Packet<'_>> {
-        if !self.begun {
-            self.begun = true;
-            return Some(self.take(self.first));
-        }
-        if self.behind.is_some() {
+    fn next(&mut self) -> Option<&Packet<'_>> {
+        if !self.advance() {
             return None;
         }
-        match self.packets.next() {
-            Some(Ok(packet)) if self.route.takes(&packet) => Some(self.take(packet)),
-            behind => {
-                self.behind = behind;
-                None
-            }
-        }
+        self.count += 1;
+        self.bytes += u64::try_from(self.packet.bytes().len()).unwrap_or(u64::MAX);
+        Some(&self.packet)
     }
 
     fn malformed(&mut self, error: &Malformed) {

@@ -133,7 +133,7 @@ struct Counted<'r> {
 }
 
 impl Run for Counted<'_> {
-    fn next(&mut self) -> Option<Packet<'_>> {
+    fn next(&mut self) -> Option<&Packet<'_>> {
         let next = self.run.next();
         self.taken += u64::from(next.is_some());
         next

@@ -3,6 +3,7 @@
 
 mod captured;
 mod cuts;
+mod follow;
 mod hostile;
 mod listings;
 mod roundtrip;

@@ -101,8 +101,8 @@ impl Load {
 struct Packets<'a>(std::slice::Iter<'a, Packet<'static>>);
 
 impl Run for Packets<'_> {
-    fn next(&mut self) -> Option<Packet<'_>> {
-        self.0.next().copied()
+    fn next(&mut self) -> Option<&Packet<'_>> {
+        self.0.next()
     }
 
     fn malformed(&mut self, error: &Malformed) {

@@ -13,18 +13,20 @@ const P: &[u8] = b"p";
 /// Packets that came together, and which of them were found malformed.
 struct Packets<'a> {
     rest: std::slice::Iter<'a, Vec<u8>>,
+    last: Option<Packet<'a>>,
     malformed: Vec<usize>,
 }
 
 impl<'a> Packets<'a> {
     fn new(packets: &'a [Vec<u8>]) -> Self {
-        Self { rest: packets.iter(), malformed: Vec::new() }
+        Self { rest: packets.iter(), last: None, malformed: Vec::new() }
     }
 }
 
 impl Run for Packets<'_> {
-    fn next(&mut self) -> Option<Packet<'_>> {
-        self.rest.next().map(|bytes| Packet::parse(Dialect::V22, bytes).unwrap())
+    fn next(&mut self) -> Option<&Packet<'_>> {
+        self.last = self.rest.next().map(|bytes| Packet::parse(Dialect::V22, bytes).unwrap());
+        self.last.as_ref()
     }
 
     fn malformed(&mut self, _: &Malformed) {
