@@ -16,9 +16,9 @@ impl<'p> Same<'p> {
 }
 
 impl Run for Same<'_> {
-    fn next(&mut self) -> Option<Packet<'_>> {
+    fn next(&mut self) -> Option<&Packet<'_>> {
         self.left = self.left.checked_sub(1)?;
-        Some(self.packet)
+        Some(&self.packet)
     }
 
     fn malformed(&mut self, error: &Malformed) {

@@ -61,7 +61,7 @@ impl ClusterModule for Notes {
     fn on_packets(&self, context: &PacketContext, run: &mut dyn Run) {
         self.note("run".into());
         while let Some(packet) = run.next() {
-            if let Err(error) = self.on_packet(context, &packet) {
+            if let Err(error) = self.on_packet(context, packet) {
                 run.malformed(&error);
             }
         }
@@ -86,7 +86,7 @@ impl ClusterModule for First {
 
     fn on_packets(&self, context: &PacketContext, run: &mut dyn Run) {
         if let Some(packet) = run.next() {
-            let _ = self.on_packet(context, &packet);
+            let _ = self.on_packet(context, packet);
         }
     }
 
