@@ -469,7 +469,10 @@ impl Cluster {
     }
 
     /// Asks the control thread; `None` if it has ended.
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+    pub(crate) async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Option<T> {
         let (answer, wait) = oneshot::channel();
         self.inner.shared.commands.send(command(answer)).await.ok()?;
         wait.await.ok()

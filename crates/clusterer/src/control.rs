@@ -13,7 +13,7 @@ use crate::provisioning::Ledger;
 use crate::resolve::{Digest, Loaded};
 use crate::store::{Job, Jobs, Load, Outcome, Waiting};
 use crate::watch::Watch;
-use crate::{ReloadError, ReloadReport};
+use crate::{ReloadError, ReloadReport, heartbeat};
 use clusterer_bin::Dialect;
 use clusterer_core::{Action, Core, Input, StatusError, Transition, View, ping};
 use clusterer_net::{Command as LinkCommand, LinkSpec, Transport};
@@ -29,6 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 /// What the API asks for, with where the answer goes.
 pub(crate) enum Command {
     AutoReload(Option<Duration>, oneshot::Sender<()>),
+    Heartbeat(oneshot::Sender<()>),
     Register(Registration, Arc<dyn ClusterModule>, oneshot::Sender<Result<(), RegisterError>>),
     Reload(oneshot::Sender<Result<ReloadReport, ReloadError>>),
     SetState(NodeKey, Protocol, State, oneshot::Sender<Result<(), StatusError>>),
@@ -146,6 +147,10 @@ impl Control {
             Command::AutoReload(every, answer) => {
                 self.watch.look_every(every);
                 Some(reply(answer, ()))
+            }
+            Command::Heartbeat(answer) => {
+                heartbeat::pass_on(answer, &*self.transport);
+                None
             }
             Command::Register(registration, module, answer) => {
                 let registered = Arc::new(registration.clone());

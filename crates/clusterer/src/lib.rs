@@ -66,6 +66,7 @@ mod event;
 mod feed;
 mod gateway;
 mod guard;
+mod heartbeat;
 mod imprint;
 mod inbox;
 mod inlet;

@@ -7,6 +7,7 @@ mod events;
 mod figures;
 mod halves;
 mod handles;
+mod heartbeat;
 mod modules;
 mod replay;
 mod replication;

@@ -153,18 +153,18 @@ impl Bench {
     }
 
     /// Drains are not answered from now on.
-    fn hold_drains(&self) {
+    pub(crate) fn hold_drains(&self) {
         *self.wires.drains.lock().unwrap() = Some(Vec::new());
     }
 
     /// Waits until a drain is asked for.
-    async fn await_drain(&self) {
+    pub(crate) async fn await_drain(&self) {
         let held = || self.wires.drains.lock().unwrap().as_ref().is_some_and(|it| !it.is_empty());
         eventually("a drain", held).await;
     }
 
     /// Answers the drains that were asked for, and those that will be.
-    fn drain(&self) {
+    pub(crate) fn drain(&self) {
         let drains = self.wires.drains.lock().unwrap().take();
         drains.into_iter().flatten().for_each(|then| then(Drained::default()));
     }
