@@ -21,6 +21,7 @@ mod hosts;
 mod http;
 mod import;
 mod lifecycle;
+mod manager;
 mod manual;
 mod membership;
 mod metrics;

@@ -1,6 +1,6 @@
 //! A daemon as a process.
 
-use crate::{Change, Host, PATIENCE, Volume, program, wait_for};
+use crate::{Change, Host, PATIENCE, ServiceManager, Volume, program, wait_for};
 use anyhow::{Context as _, Result, bail, ensure};
 use clusterer_mi::{TextAnswer, call};
 use rustix::process::{Pid, Signal, kill_process};
@@ -31,6 +31,8 @@ pub enum Place {
     Here,
     /// On a host of its own. Its files are where they are.
     On(Host),
+    /// Where the test does, told to report to this.
+    Under(ServiceManager),
     /// Where this is mounted, too.
     With(Volume),
 }
@@ -238,6 +240,7 @@ fn spawn(place: &Place, config: &Path, log: &Path) -> Result<Child> {
     let log = File::options().create(true).append(true).open(log)?;
     let mut command = match place {
         Place::Here | Place::On(_) => Command::new(&path),
+        Place::Under(manager) => manager.command(&path),
         Place::With(volume) => volume.command(&path),
     };
     command.arg("--config").arg(config);
@@ -248,7 +251,7 @@ fn spawn(place: &Place, config: &Path, log: &Path) -> Result<Child> {
     // daemon itself: what signals it gets, and what is waited for, is nothing in between.
     match place {
         Place::On(host) => host.run(start),
-        Place::Here | Place::With(_) => start(),
+        Place::Here | Place::Under(_) | Place::With(_) => start(),
     }
 }
 

@@ -10,6 +10,7 @@ mod config;
 mod exporter;
 mod http;
 mod log;
+mod manager;
 mod reload;
 mod run;
 mod status;

@@ -6,6 +6,7 @@ use crate::config::{Clusterer, Config, ConfigError, Datagram, Fifo};
 use crate::exporter::{Exporter, Exporting};
 use crate::http;
 use crate::log::LogControl;
+use crate::manager::{self, Manager};
 use crate::reload::Reloader;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clusterer::{Cluster, Dialect, ListenerConfig, MachineId, NodeStore, StartError, StoreError};
@@ -47,6 +48,9 @@ pub(crate) fn run(config: Config, path: &Path, log: LogControl) -> Result<(), Fa
     // The environment is changed by this: before there is a second thread.
     let passed = Passed::from_environment(&config)?;
     raise_descriptor_limit();
+    let manager = Manager::from_env();
+    // The store is opened, then the table is loaded.
+    manager.starting(2 * config.clusterer.db_connect_timeout.value + GRACE);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -67,7 +71,7 @@ pub(crate) fn run(config: Config, path: &Path, log: LogControl) -> Result<(), Fa
         let (path, cluster) = (path.to_owned(), node.cluster.clone());
         let values = config.values;
         let reloader = Reloader { path, values, cluster, log, http, has_token };
-        node.run(signals, reloader).await.map_err(Failure::Run)
+        node.run(signals, manager, reloader).await.map_err(Failure::Run)
     });
     runtime.shutdown_timeout(GRACE);
     outcome
@@ -161,15 +165,24 @@ impl Node {
     }
 
     /// Obeys signals until one ends it.
-    async fn run(self, mut signals: Signals, mut reloader: Reloader) -> Result<()> {
+    async fn run(
+        self,
+        mut signals: Signals,
+        manager: Manager,
+        mut reloader: Reloader,
+    ) -> Result<()> {
+        manager.ready(&manager::status(&self.cluster));
+        let attending = tokio::spawn(manager.clone().attend(self.cluster.clone()));
         // A reload may wait for the database, a signal to end must not wait for a reload. A signal that
         // comes during one asks for another.
         let reload = Arc::new(Notify::new());
-        let asked = reload.clone();
+        let (asked, cluster, told) = (reload.clone(), self.cluster.clone(), manager.clone());
         let reloads = tokio::spawn(async move {
             loop {
                 asked.notified().await;
+                told.reloading();
                 reloader.reload().await;
+                told.ready(&manager::status(&cluster));
             }
         });
         let broken = loop {
@@ -183,6 +196,8 @@ impl Node {
             }
         };
         reloads.abort();
+        attending.abort();
+        manager.stopping();
         tracing::info!("ending");
         tokio::select! {
             () = self.end() => {}
