@@ -13,6 +13,7 @@ mod away;
 mod bad_bytes;
 mod bad_config;
 mod carriers;
+
 mod ctl;
 mod databases;
 mod demo;
@@ -37,3 +38,4 @@ mod servers;
 mod shared;
 mod start;
 mod tables;
+mod unit;
