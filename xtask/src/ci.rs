@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
-    bench, embed,
+    bench, dist, embed,
     shell::{cargo, run as run_command, stopwatch},
     skips::{self, Skip},
     tidy,
@@ -37,6 +37,7 @@ const STEPS: &[Step] = &[
     Step { name: "embed", run: |root| embed::run(root).map(passed) },
     Step { name: "counts", run: counts },
     Step { name: "test", run: test },
+    Step { name: "package", run: package },
 ];
 
 fn fmt(root: &Path) -> Result<Outcome> {
@@ -76,6 +77,14 @@ fn counts(root: &Path) -> Result<Outcome> {
 /// The README's command, letter by letter, so that it cannot rot.
 fn test(root: &Path) -> Result<Outcome> {
     run_command(&mut cargo(root, "xtask test --ci")).map(passed)
+}
+
+/// With the programs that the tests have run: it is the packaging that is tried.
+fn package(root: &Path) -> Result<Outcome> {
+    if let Some(obstacle) = dist::obstacle() {
+        return Ok(Outcome::Skipped(obstacle));
+    }
+    dist::run(root, dist::Options { dev: true, tried: true }).map(passed)
 }
 
 fn passed((): ()) -> Outcome {

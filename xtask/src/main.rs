@@ -8,6 +8,7 @@
 mod bench;
 mod ci;
 mod demo;
+mod dist;
 mod embed;
 mod packages;
 mod servers;
@@ -48,6 +49,15 @@ enum Chore {
         /// Keep the cluster up until Ctrl-C, and say where to look
         #[arg(long)]
         stay: bool,
+    },
+    /// Build the programs and pack them: a Debian package, a tarball and their checksums in target/dist
+    Dist {
+        /// The programs as the tests have them, quick to build and slow to run
+        #[arg(long)]
+        dev: bool,
+        /// Install the package into a clean Debian, run it there, upgrade, remove and purge it
+        #[arg(long = "try")]
+        tried: bool,
     },
     /// Build the projects of tests/embed: every library stands alone, default features off
     Embed,
@@ -98,6 +108,7 @@ fn main() -> ExitCode {
         Chore::Demo { broken, built, db, stay } => {
             demo::run(&root, &demo::Options { broken, built, db, stay })
         }
+        Chore::Dist { dev, tried } => dist::run(&root, dist::Options { dev, tried }),
         Chore::Embed => embed::run(&root),
         Chore::Servers => servers::stay(),
         Chore::Sim { report: true, nodes, .. } => {
