@@ -13,6 +13,7 @@ mod away;
 mod bad_bytes;
 mod bad_config;
 mod carriers;
+mod container;
 
 mod ctl;
 mod databases;
