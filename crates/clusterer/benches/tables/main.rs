@@ -1,7 +1,8 @@
 //! What a large table costs: time of each step of a load, as a multiple of a bare SELECT in the same run,
 //! memory of a node, and one flush against many.
 //!
-//! `cargo bench -p clusterer`, or quicker to build and slower to run, `cargo bench -p clusterer --profile dev`.
+//! `cargo bench -p clusterer`, or quicker to build and slower to run, `cargo bench -p clusterer --profile dev`;
+//! with ` -- engine`, only the memory of a whole engine, which is the same in each profile.
 //! On SQLite, and on the servers that `cargo xtask servers` starts and whose variables are set here.
 
 #![allow(
@@ -14,6 +15,7 @@
 
 mod client;
 mod database;
+mod engine;
 mod layers;
 mod memory;
 
@@ -31,14 +33,22 @@ use tokio::runtime::Runtime;
 
 /// Each step is done this often; the quickest counts.
 const TIMES: usize = 5;
+const ROWS: [i64; 2] = [10_000, 100_000];
 const CHANGES: i64 = 1_000;
 
 const NOW: Now = Now { mono: Moment::from_millis(1), unix: UnixTime::from_secs(1_000_000_000) };
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    for rows in ROWS {
+        println!("\n{rows} rows in a whole engine");
+        engine::tell(rows, &runtime);
+    }
+    if std::env::args().any(|argument| argument == "engine") {
+        return;
+    }
     for kind in Kind::ALL {
-        for rows in [10_000, 100_000] {
+        for rows in ROWS {
             match Database::of(kind, rows, &runtime) {
                 Ok(database) => measure(&database, &runtime),
                 Err(why) => println!("\nNOT MEASURED: {rows} rows in {}: {why}", kind.name()),
