@@ -1,11 +1,9 @@
 //! What can be done with a link, and how commands reach the mio thread without piling up.
 
-use crate::queue::LinkQueue;
 use clusterer_bin::Dialect;
 use clusterer_node::{Attempt, LinkId};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A link to be: one outbound connection slot.
@@ -35,7 +33,7 @@ pub enum Command {
     Dial(Attempt),
     /// Drops the connection or the attempt. Queued packets are kept. No event follows.
     Hangup(LinkId),
-    /// Makes the slot, which takes packets at once, and does not dial. A link of the same id is
+    /// Makes the slot, which takes packets at once, and does not dial. A link of the same index is
     /// closed first.
     Open(LinkSpec),
 }
@@ -43,45 +41,29 @@ pub enum Command {
 /// What is still to be done for one link, in the order of the fields.
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
-    pub(crate) close: bool,
-    pub(crate) open: Option<(LinkSpec, Arc<LinkQueue>)>,
     pub(crate) hangup: bool,
     pub(crate) dial: Option<Attempt>,
 }
 
-/// Commands on their way to the mio thread. Those of one link are merged into what remains to be
-/// done, so that the inbox never holds more entries than there are links, those included that the
-/// mio thread has yet to close. Only commands of open links may be put in.
+/// Commands on their way to the mio thread. Those of links with one index are merged into what remains to be
+/// done, so that the inbox never holds more entries than there are indices. Only commands of open links may
+/// be put in.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    wanted: BTreeMap<LinkId, Wanted>,
+    wanted: BTreeMap<u32, Wanted>,
 }
 
 impl Inbox {
-    /// The link is not open, or was closed before.
-    pub(crate) fn open(&mut self, spec: LinkSpec, queue: Arc<LinkQueue>) {
-        self.wanted.entry(spec.link).or_default().open = Some((spec, queue));
-    }
-
     pub(crate) fn dial(&mut self, attempt: Attempt) {
-        self.wanted.entry(attempt.link).or_default().dial = Some(attempt);
+        self.wanted.entry(attempt.link.index).or_default().dial = Some(attempt);
     }
 
+    /// For a link that is closed, too: whatever was connected for its index is to be dropped.
     pub(crate) fn hangup(&mut self, link: LinkId) {
-        let wanted = self.wanted.entry(link).or_default();
-        wanted.hangup = true;
-        wanted.dial = None;
+        self.wanted.insert(link.index, Wanted { hangup: true, dial: None });
     }
 
-    pub(crate) fn close(&mut self, link: LinkId) {
-        let before = self.wanted.remove(&link).unwrap_or_default();
-        let never_seen = before.open.is_some() && !before.close;
-        if !never_seen {
-            self.wanted.insert(link, Wanted { close: true, ..Wanted::default() });
-        }
-    }
-
-    pub(crate) fn take(&mut self) -> BTreeMap<LinkId, Wanted> {
+    pub(crate) fn take(&mut self) -> BTreeMap<u32, Wanted> {
         std::mem::take(&mut self.wanted)
     }
 }
@@ -89,26 +71,13 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::queue::Limits;
 
     const LINK: LinkId = LinkId { index: 1, generation: 7 };
 
-    fn open(inbox: &mut Inbox) {
-        let spec = LinkSpec {
-            link: LINK,
-            peer: ([127, 0, 0, 1], 1).into(),
-            bind: None,
-            dialect: Dialect::V22,
-            user_timeout: Duration::ZERO,
-        };
-        let limits = Limits { bytes: 1, packets: 1 };
-        inbox.open(spec, Arc::new(LinkQueue::new(LINK, limits, Arc::default())));
-    }
-
-    fn left(inbox: &mut Inbox) -> Option<(bool, bool, bool, bool)> {
+    fn left(inbox: &mut Inbox) -> Option<(bool, Option<LinkId>)> {
         let all = inbox.take();
         assert!(all.len() <= 1);
-        all.get(&LINK).map(|w| (w.close, w.open.is_some(), w.hangup, w.dial.is_some()))
+        all.get(&LINK.index).map(|wanted| (wanted.hangup, wanted.dial.map(|dial| dial.link)))
     }
 
     #[test]
@@ -116,34 +85,22 @@ mod tests {
         let mut inbox = Inbox::default();
         inbox.dial(Attempt { link: LINK, number: 1 });
         inbox.hangup(LINK);
-        assert_eq!(left(&mut inbox), Some((false, false, true, false)));
+        assert_eq!(left(&mut inbox), Some((true, None)));
         inbox.hangup(LINK);
         inbox.dial(Attempt { link: LINK, number: 1 });
         inbox.dial(Attempt { link: LINK, number: 1 });
-        assert_eq!(left(&mut inbox), Some((false, false, true, true)));
+        assert_eq!(left(&mut inbox), Some((true, Some(LINK))));
     }
 
     #[test]
-    fn opening_and_closing_what_the_loop_has_not_seen_cancels_out() {
+    fn links_that_follow_each_other_in_a_slot_take_one_entry_and_the_last_is_dialled() {
         let mut inbox = Inbox::default();
-        open(&mut inbox);
+        for generation in 0..1_000 {
+            let link = LinkId { generation, ..LINK };
+            inbox.dial(Attempt { link, number: 1 });
+            inbox.hangup(link);
+        }
         inbox.dial(Attempt { link: LINK, number: 1 });
-        inbox.close(LINK);
-        assert_eq!(left(&mut inbox), None);
-    }
-
-    #[test]
-    fn what_the_loop_has_seen_is_closed_before_it_is_opened_again() {
-        let mut inbox = Inbox::default();
-        open(&mut inbox);
-        assert_eq!(left(&mut inbox), Some((false, true, false, false)));
-        inbox.dial(Attempt { link: LINK, number: 1 });
-        inbox.close(LINK);
-        open(&mut inbox);
-        assert_eq!(left(&mut inbox), Some((true, true, false, false)));
-        inbox.close(LINK);
-        open(&mut inbox);
-        inbox.close(LINK);
-        assert_eq!(left(&mut inbox), Some((true, false, false, false)));
+        assert_eq!(left(&mut inbox), Some((true, Some(LINK))));
     }
 }

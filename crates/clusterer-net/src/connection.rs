@@ -48,7 +48,7 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(crate) enum Role {
     Dialled {
-        queue: Arc<LinkQueue>,
+        queue: LinkQueue,
         established: bool,
     },
     /// Accepted from someone, with what is known of whom.
@@ -192,7 +192,7 @@ impl Connection {
             return Ok(false);
         }
         let queue = match &self.role {
-            Role::Dialled { queue, .. } => Some(&**queue),
+            Role::Dialled { queue, .. } => Some(queue),
             Role::Inbound(_) => None,
         };
         let wrote = self.outflow.write(&mut self.stream, queue, WORK_A_TURN, tally);

@@ -5,14 +5,14 @@ use crate::descriptors;
 use crate::drain::Drains;
 use crate::failure::Loss;
 use crate::handle::Shared;
-use crate::links::Link;
+use crate::links::Dialled;
 use crate::listener::{Accepted, Listener, REST};
 use crate::log_limit::LogLimit;
 use crate::meters::{Reason, Tally};
 use crate::queue::LinkQueue;
 use crate::slots::{Key, Slots, fixed, fixed_token};
 use crate::{Clock, Config, Ingress, Source, Trust};
-use clusterer_node::{LinkId, Moment, Timers};
+use clusterer_node::{Moment, Timers};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
@@ -21,7 +21,6 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub(crate) const WAKE: Token = fixed_token(0);
@@ -63,10 +62,11 @@ pub(crate) struct EventLoop {
     pub(crate) now: Moment,
     listeners: Vec<Listener>,
     pub(crate) connections: Slots<Connection>,
-    pub(crate) links: HashMap<LinkId, Link>,
+    /// The links with a connection or an attempt, by their indices.
+    pub(crate) dialled: HashMap<u32, Dialled>,
     timers: Timers<Deadline>,
     ready: Vec<Ready>,
-    announced: Vec<Arc<LinkQueue>>,
+    announced: Vec<LinkQueue>,
     drains: Drains,
     scratch: Vec<u8>,
     pub(crate) tally: Tally,
@@ -103,7 +103,7 @@ impl EventLoop {
             config,
             listeners,
             connections: Slots::new(),
-            links: HashMap::new(),
+            dialled: HashMap::new(),
             timers: Timers::new(),
             ready: Vec::new(),
             announced: Vec::new(),
@@ -244,14 +244,14 @@ impl EventLoop {
         // The clock once more: a callback may have kept this thread since the turn began.
         self.drains.look(waiting, (self.clock)());
         let wanted = self.shared.inbox().take();
-        for (link, wanted) in wanted {
-            self.obey(link, wanted);
+        for (index, wanted) in wanted {
+            self.obey(index, wanted);
         }
         let mut announced = std::mem::take(&mut self.announced);
         self.shared.take_announced(&mut announced);
         for queue in announced.drain(..) {
             queue.look();
-            if let Some(key) = self.links.get(&queue.link()).and_then(|link| link.connection) {
+            if let Some(&Dialled { key, .. }) = self.dialled.get(&queue.index()) {
                 self.work_on_writing(key);
             }
         }
@@ -380,11 +380,9 @@ impl EventLoop {
                 tracing::warn!(peer = %source.peer, reason = %loss, more, "closed a connection");
             }
         }
-        if let Some(id) = source.link {
-            if let Some(link) = self.links.get_mut(&id) {
-                link.connection = None;
-            }
-            self.tell(id, loss.event());
+        if let Some(dialled) = source.link.and_then(|link| self.dialled.remove(&link.index)) {
+            self.fit();
+            self.ingress.link(dialled.attempt, loss.event(), self.now);
         }
     }
 
@@ -406,7 +404,7 @@ impl EventLoop {
 
     fn hand_over_figures(&mut self) {
         self.tally.flush(&self.shared.meters);
-        let queued = self.shared.total.load(Ordering::Relaxed);
+        let queued = self.shared.queued_bytes();
         let figures = Some([self.inbound, self.outbound, queued]);
         if figures != self.gauged {
             self.gauged = figures;
@@ -428,11 +426,10 @@ impl EventLoop {
         if self.timers.get(Deadline::Stop).is_none() {
             return true;
         }
-        let Self { links, connections, .. } = self;
-        links
-            .values()
-            .filter_map(|link| link.connection)
-            .all(|key| connections.get_mut(key).is_none_or(|connection| connection.is_flushed()))
+        let Self { dialled, connections, .. } = self;
+        dialled.values().all(|Dialled { key, .. }| {
+            connections.get_mut(*key).is_none_or(|connection| connection.is_flushed())
+        })
     }
 
     fn end(mut self) {

@@ -1,9 +1,10 @@
 //! The side of the transport that other threads hold.
 
 use crate::command::Inbox;
-use crate::directory::Directory;
+use crate::directory::{Directory, Open};
+use crate::entry::{Control, Limits};
 use crate::meters::{Meters, Reason};
-use crate::queue::{Control, Limits, LinkQueue};
+use crate::queue::LinkQueue;
 use crate::transport::{AfterDrain, Drained};
 use crate::wake::Wake;
 use crate::{Command, LinkSpec, SendError, Transport};
@@ -11,7 +12,7 @@ use clusterer_bin::Outgoing;
 use clusterer_node::LinkId;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,15 +20,12 @@ use std::time::Duration;
 pub(crate) struct Shared {
     pub(crate) wake: Wake,
     pub(crate) meters: Meters,
-    pub(crate) limits: Limits,
     pub(crate) local_addresses: Vec<SocketAddr>,
-    /// Bytes queued on all links.
-    pub(crate) total: Arc<AtomicUsize>,
     /// The open links. Changed only under the inbox's lock.
     links: Directory,
     inbox: Mutex<Inbox>,
     /// Queues with something new in them, each at most once.
-    announced: Mutex<Vec<Arc<LinkQueue>>>,
+    announced: Mutex<Vec<LinkQueue>>,
     /// Who is to be told when everything that has arrived was read; `None` once nothing is read any
     /// more.
     drains: Mutex<Option<Vec<AfterDrain>>>,
@@ -42,10 +40,8 @@ impl Shared {
         Self {
             wake,
             meters: Meters::new(),
-            limits,
             local_addresses,
-            total: Arc::default(),
-            links: Directory::new(),
+            links: Directory::new(limits),
             inbox: Mutex::default(),
             announced: Mutex::default(),
             drains: Mutex::new(Some(Vec::new())),
@@ -59,7 +55,7 @@ impl Shared {
     }
 
     /// Moves the queues with something new to `into`, which is empty.
-    pub(crate) fn take_announced(&self, into: &mut Vec<Arc<LinkQueue>>) {
+    pub(crate) fn take_announced(&self, into: &mut Vec<LinkQueue>) {
         std::mem::swap(&mut *lock(&self.announced), into);
     }
 
@@ -83,73 +79,77 @@ impl Shared {
     pub(crate) fn ended(&self) {
         self.stopped.store(true, Ordering::Release);
         let inbox = self.inbox();
-        let links = self.links.take();
+        let discarded = self.links.close_all();
         drop(inbox);
-        let discarded = links.iter().map(|queue| queue.close()).sum();
         self.meters.dropped(Reason::Stopped, discarded);
-        self.meters.queued(self.total.load(Ordering::Relaxed));
+        self.meters.queued(self.queued_bytes());
         // Nothing more will be read, so nothing is waited for.
         let drains = lock(&self.drains).take();
         drains.into_iter().flatten().for_each(|then| then(Drained::default()));
     }
 
-    fn open(&self, spec: LinkSpec) {
-        let total = Arc::clone(&self.total);
-        let queue = Arc::new(LinkQueue::new(spec.link, self.limits, total));
+    /// Bytes queued on all links.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.links.room().total.load(Ordering::Relaxed)
+    }
+
+    /// Where a link leads, and its queue, if it is open.
+    pub(crate) fn route(&self, link: LinkId) -> Option<(LinkSpec, LinkQueue)> {
+        self.links.with(link, |open| Some((open.entry.spec(link)?, open.queue()))).flatten()
+    }
+
+    fn open(&self, spec: &LinkSpec) {
         let mut inbox = self.inbox();
-        if let Some(former) = self.links.insert(Arc::clone(&queue)) {
-            self.discard(&mut inbox, &former);
+        if let Some(discarded) = self.links.open(spec) {
+            self.discard(&mut inbox, spec.link, discarded);
         }
-        inbox.open(spec, queue);
     }
 
     fn close(&self, link: LinkId) {
         let mut inbox = self.inbox();
-        if let Some(former) = self.links.remove(link) {
-            self.discard(&mut inbox, &former);
+        if let Some(discarded) = self.links.close(link) {
+            self.discard(&mut inbox, link, discarded);
         }
     }
 
-    fn discard(&self, inbox: &mut Inbox, queue: &LinkQueue) {
-        inbox.close(queue.link());
-        self.meters.dropped(Reason::LinkClosed, queue.close());
+    fn discard(&self, inbox: &mut Inbox, link: LinkId, packets: usize) {
+        inbox.hangup(link);
+        self.meters.dropped(Reason::LinkClosed, packets);
     }
 
     /// Does something in the inbox, if the link is open.
     fn with_inbox(&self, link: LinkId, act: impl FnOnce(&mut Inbox)) {
         let mut inbox = self.inbox();
-        if self.links.around(link).contains_key(&link) {
+        if self.links.is_open(link) {
             act(&mut inbox);
         }
     }
 
-    /// Does something with the link's queue, and counts the packet as dropped if it is refused.
-    fn with_queue(
+    /// Does something with an open link, whose queue it returns if the mio thread is to be told. Counts the
+    /// packet as dropped if it is refused.
+    fn with_link(
         &self,
         link: LinkId,
-        act: impl FnOnce(&Arc<LinkQueue>) -> Result<(), SendError>,
+        act: impl FnOnce(Open<'_>) -> Result<Option<LinkQueue>, SendError>,
     ) -> Result<(), SendError> {
         let result = if self.stopped.load(Ordering::Acquire) {
             Err(SendError::Stopped)
         } else {
-            self.links.around(link).get(&link).ok_or(SendError::UnknownLink).and_then(act)
+            self.links.with(link, act).unwrap_or(Err(SendError::UnknownLink))
         };
-        if let Err(error) = result {
-            let reason = match error {
-                SendError::Full { .. } => Reason::QueueFull,
-                SendError::Stopped => Reason::Stopped,
-                SendError::UnknownLink => Reason::LinkClosed,
-            };
-            self.meters.dropped(reason, 1);
-        }
-        result
-    }
-
-    fn announce(&self, queue: &Arc<LinkQueue>) {
-        if queue.announce() {
-            lock(&self.announced).push(Arc::clone(queue));
-            self.wake.wake();
-        }
+        let reason = match result {
+            Ok(Some(queue)) => {
+                lock(&self.announced).push(queue);
+                self.wake.wake();
+                return Ok(());
+            }
+            Ok(None) => return Ok(()),
+            Err(SendError::Full { .. }) => Reason::QueueFull,
+            Err(SendError::Stopped) => Reason::Stopped,
+            Err(SendError::UnknownLink) => Reason::LinkClosed,
+        };
+        self.meters.dropped(reason, 1);
+        result.map(|_| ())
     }
 }
 
@@ -172,31 +172,33 @@ impl Transport for Handle {
                 shared.with_inbox(attempt.link, |inbox| inbox.dial(attempt));
             }
             Command::Hangup(link) => shared.with_inbox(link, |inbox| inbox.hangup(link)),
-            Command::Open(spec) => shared.open(spec),
+            Command::Open(spec) => shared.open(&spec),
         }
         shared.wake.wake();
     }
 
     fn send(&self, link: LinkId, packet: Outgoing) -> Result<(), SendError> {
-        self.shared.with_queue(link, |queue| {
-            if !packet.is_empty() {
-                queue.push(packet)?;
-                self.shared.announce(queue);
+        self.shared.with_link(link, |mut open| {
+            if packet.is_empty() {
+                return Ok(None);
             }
-            Ok(())
+            open.push(packet)?;
+            Ok(open.announce())
         })
     }
 
     fn send_control(&self, link: LinkId, packet: Outgoing) -> Result<(), SendError> {
-        self.shared.with_queue(link, |queue| {
+        self.shared.with_link(link, |mut open| {
             if packet.is_empty() {
-                return Ok(());
+                return Ok(None);
             }
-            match queue.push_control(packet)? {
-                Control::NotConnected => self.shared.meters.dropped(Reason::NotConnected, 1),
-                Control::Queued => self.shared.announce(queue),
+            match open.entry.push_control(packet)? {
+                Control::NotConnected => {
+                    self.shared.meters.dropped(Reason::NotConnected, 1);
+                    Ok(None)
+                }
+                Control::Queued => Ok(open.announce()),
             }
-            Ok(())
         })
     }
 
@@ -216,7 +218,7 @@ impl Transport for Handle {
     }
 
     fn queued_bytes(&self, link: LinkId) -> usize {
-        self.shared.links.around(link).get(&link).map_or(0, |queue| queue.queued_bytes())
+        self.shared.links.with(link, |open| open.entry.queued_bytes()).unwrap_or_default()
     }
 }
 

@@ -8,69 +8,61 @@ use crate::failure::Loss;
 use crate::queue::LinkQueue;
 use crate::slots::Key;
 use crate::{LinkSpec, Source};
-use clusterer_node::{Attempt, LinkEvent, LinkId};
+use clusterer_node::{Attempt, LinkEvent};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
-/// One outbound connection slot.
+/// Room for so many is not worth giving back.
+const LEAST: usize = 64;
+
+/// A connection for a link, or an attempt at one.
 #[derive(Debug)]
-pub(crate) struct Link {
-    spec: LinkSpec,
-    queue: Arc<LinkQueue>,
-    /// The connection, or the attempt.
-    pub(crate) connection: Option<Key>,
-    /// How the last attempt was numbered.
-    pub(crate) number: u32,
+pub(crate) struct Dialled {
+    pub(crate) key: Key,
+    pub(crate) attempt: Attempt,
 }
 
 impl EventLoop {
-    pub(crate) fn obey(&mut self, id: LinkId, wanted: Wanted) {
-        if wanted.close || wanted.open.is_some() {
-            self.hang_up(id);
-            self.links.remove(&id);
-        }
-        if let Some((spec, queue)) = wanted.open {
-            self.links.insert(id, Link { spec, queue, connection: None, number: 0 });
-        }
-        if wanted.hangup {
-            self.hang_up(id);
+    pub(crate) fn obey(&mut self, index: u32, wanted: Wanted) {
+        if wanted.hangup
+            && let Some(dialled) = self.dialled.remove(&index)
+        {
+            self.drop_connection(dialled.key);
         }
         if let Some(attempt) = wanted.dial {
             self.dial(attempt);
         }
+        self.fit();
     }
 
-    fn hang_up(&mut self, id: LinkId) {
-        if let Some(key) = self.links.get_mut(&id).and_then(|link| link.connection.take()) {
-            self.drop_connection(key);
+    /// Gives room back that was needed when more were dialled.
+    pub(crate) fn fit(&mut self) {
+        let needed = self.dialled.len().saturating_mul(2);
+        if self.dialled.capacity() > needed.saturating_mul(2).max(LEAST) {
+            self.dialled.shrink_to(needed);
         }
     }
 
     fn dial(&mut self, attempt: Attempt) {
-        let id = attempt.link;
-        let Some(link) = self.links.get_mut(&id) else { return };
-        if link.connection.is_some() {
+        let index = attempt.link.index;
+        if self.dialled.contains_key(&index) {
             return;
         }
-        link.number = attempt.number;
-        match self.attempt(id) {
-            Ok(key) => {
-                if let Some(link) = self.links.get_mut(&id) {
-                    link.connection = key;
-                }
-            }
+        // Nothing was asked for that a link which is closed meanwhile would be told of.
+        let Some((spec, queue)) = self.shared.route(attempt.link) else { return };
+        match self.attempt(&spec, queue) {
+            Ok(key) => drop(self.dialled.insert(index, Dialled { key, attempt })),
             Err(error) => self.ingress.link(attempt, Loss::Io(error).event(), self.now),
         }
     }
 
-    fn attempt(&mut self, id: LinkId) -> io::Result<Option<Key>> {
-        let Some(Link { spec, queue, .. }) = self.links.get(&id) else { return Ok(None) };
+    fn attempt(&mut self, spec: &LinkSpec, queue: LinkQueue) -> io::Result<Key> {
         let stream = dial::begin(spec)?;
         let local = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        let source = Source { peer: spec.peer, local, link: Some(id), dialect: spec.dialect };
-        let role = Role::Dialled { queue: Arc::clone(queue), established: false };
-        self.keep(Connection::new(stream, role, source, self.now)).map(Some)
+        let (link, dialect) = (Some(spec.link), spec.dialect);
+        let source = Source { peer: spec.peer, local, link, dialect };
+        let role = Role::Dialled { queue, established: false };
+        self.keep(Connection::new(stream, role, source, self.now))
     }
 
     /// Asks how an attempt went. Returns whether the connection is there now.
@@ -82,8 +74,10 @@ impl EventLoop {
                 connection.established(local);
                 let link = connection.source().link;
                 self.outbound += 1;
-                if let Some(id) = link {
-                    self.tell(id, LinkEvent::Connected);
+                if let Some(Dialled { attempt, .. }) =
+                    link.and_then(|link| self.dialled.get(&link.index))
+                {
+                    self.ingress.link(*attempt, LinkEvent::Connected, self.now);
                 }
                 true
             }
@@ -91,14 +85,6 @@ impl EventLoop {
                 self.lose(key, &Loss::Io(error));
                 false
             }
-        }
-    }
-
-    /// Tells the link's owner what became of its last attempt.
-    pub(crate) fn tell(&self, id: LinkId, event: LinkEvent) {
-        if let Some(link) = self.links.get(&id) {
-            let attempt = Attempt { link: id, number: link.number };
-            self.ingress.link(attempt, event, self.now);
         }
     }
 }

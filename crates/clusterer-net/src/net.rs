@@ -1,9 +1,9 @@
 //! From a configuration to a running transport, and its end.
 
+use crate::entry::Limits;
 use crate::event_loop::{EventLoop, WAKE};
 use crate::handle::{Handle, Shared};
 use crate::listener::Listener;
-use crate::queue::Limits;
 use crate::wake::Wake;
 use crate::{Clock, Config, Ingress};
 use mio::Poll;

@@ -2,8 +2,9 @@
 //! of them is written.
 
 use crate::SendError;
+use crate::entry::Taken;
 use crate::meters::Tally;
-use crate::queue::{LinkQueue, Taken};
+use crate::queue::LinkQueue;
 use clusterer_bin::Outgoing;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
@@ -186,11 +187,9 @@ struct Sent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::queue::Limits;
+    use crate::entry::Limits;
     use bytes::Bytes;
     use clusterer_bin::{Dialect, Origin, PacketWriter};
-    use clusterer_node::LinkId;
-    use std::sync::Arc;
 
     /// A socket that takes `room` bytes, at most `step` a write.
     struct Pipe {
@@ -226,8 +225,7 @@ mod tests {
     }
 
     fn queue() -> LinkQueue {
-        let limits = Limits { bytes: 1 << 20, packets: 1000 };
-        LinkQueue::new(LinkId { index: 0, generation: 0 }, limits, Arc::default())
+        LinkQueue::alone(Limits { bytes: 1 << 20, packets: 1000 })
     }
 
     fn packet(text: &'static str) -> Outgoing {

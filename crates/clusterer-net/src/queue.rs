@@ -1,196 +1,147 @@
-//! What waits to be sent over one link. Filled by any thread, emptied by the mio thread.
+//! What waits to be sent over one link, as the mio thread holds it.
 
-use crate::SendError;
+use crate::directory::Block;
+use crate::entry::{Entry, Taken};
 use clusterer_bin::Outgoing;
-use clusterer_node::LinkId;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-/// How many control packets may wait: a ping and a few that nobody took back in time.
-const CONTROL_PACKETS: usize = 16;
-
-/// The room for traffic.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) bytes: usize,
-    pub(crate) packets: usize,
-}
-
-/// The queue of one link. It outlives connections: packets wait here while there is none.
-#[derive(Debug)]
+/// The queue of one link, from when it is opened to when it is closed. After that nothing is in it, whatever
+/// is opened in its place.
+#[derive(Clone, Debug)]
 pub(crate) struct LinkQueue {
-    link: LinkId,
-    limits: Limits,
-    state: Mutex<State>,
-    /// The mio thread has been told that there is something, and has not looked yet.
-    announced: AtomicBool,
-    /// Bytes of all links of this transport.
-    total: Arc<AtomicUsize>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    traffic: VecDeque<Outgoing>,
-    control: VecDeque<Outgoing>,
-    /// Bytes and packets accepted and not yet sent or discarded: those that the mio thread has taken
-    /// out to write are among them.
-    bytes: usize,
-    packets: usize,
-    connected: bool,
-    closed: bool,
-}
-
-/// What became of a control packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Control {
-    NotConnected,
-    Queued,
-}
-
-/// A packet on its way from the queue to the connection.
-#[derive(Debug)]
-pub(crate) enum Taken {
-    Control(Outgoing),
-    Traffic(Outgoing),
+    block: Arc<Block>,
+    at: usize,
+    opened: u32,
 }
 
 impl LinkQueue {
-    pub(crate) fn new(link: LinkId, limits: Limits, total: Arc<AtomicUsize>) -> Self {
-        Self { link, limits, state: Mutex::default(), announced: AtomicBool::new(false), total }
+    pub(crate) const fn new(block: Arc<Block>, at: usize, opened: u32) -> Self {
+        Self { block, at, opened }
     }
 
-    pub(crate) const fn link(&self) -> LinkId {
-        self.link
+    /// The index of its link.
+    pub(crate) fn index(&self) -> u32 {
+        self.block.index(self.at)
     }
 
     pub(crate) fn queued_bytes(&self) -> usize {
-        self.lock().bytes
+        self.entry(|entry| entry.queued_bytes()).unwrap_or_default()
     }
 
-    pub(crate) fn push(&self, packet: Outgoing) -> Result<(), SendError> {
-        let mut state = self.lock();
-        if state.closed {
-            return Err(SendError::UnknownLink);
-        }
-        let bytes = state.bytes.saturating_add(packet.len());
-        if bytes > self.limits.bytes || state.packets >= self.limits.packets {
-            return Err(SendError::Full { queued: state.bytes });
-        }
-        self.total.fetch_add(packet.len(), Ordering::Relaxed);
-        state.bytes = bytes;
-        state.packets += 1;
-        state.traffic.push_back(packet);
-        Ok(())
-    }
-
-    pub(crate) fn push_control(&self, packet: Outgoing) -> Result<Control, SendError> {
-        let mut state = self.lock();
-        if state.closed {
-            return Err(SendError::UnknownLink);
-        }
-        if !state.connected {
-            return Ok(Control::NotConnected);
-        }
-        if state.control.len() >= CONTROL_PACKETS {
-            let queued = state.control.iter().map(Outgoing::len).sum();
-            return Err(SendError::Full { queued });
-        }
-        state.control.push_back(packet);
-        Ok(Control::Queued)
-    }
-
-    /// Whether the mio thread must be told of this queue: false if it has been told already.
-    pub(crate) fn announce(&self) -> bool {
-        !self.announced.swap(true, Ordering::AcqRel)
-    }
-
-    /// The mio thread is about to look: what is pushed from now on must be announced again.
+    /// See [`Entry::look`].
     pub(crate) fn look(&self) {
-        self.announced.swap(false, Ordering::AcqRel);
+        self.entry(Entry::look);
     }
 
-    /// Takes out all control packets, then at most `room` packets of traffic, whose bytes stay
-    /// accounted for until [`LinkQueue::release`] or [`LinkQueue::disconnected`].
-    pub(crate) fn take(&self, room: usize, mut into: impl FnMut(Taken)) {
-        let mut state = self.lock();
-        while let Some(packet) = state.control.pop_front() {
-            into(Taken::Control(packet));
-        }
-        let room = room.min(state.traffic.len());
-        for packet in state.traffic.drain(..room) {
-            into(Taken::Traffic(packet));
-        }
+    /// See [`Entry::take`].
+    pub(crate) fn take(&self, room: usize, into: impl FnMut(Taken)) {
+        self.entry(|entry| entry.take(room, into));
     }
 
     /// Packets taken out have been sent, or will never be.
     pub(crate) fn release(&self, bytes: usize, packets: usize) {
         if packets > 0 {
-            self.forget(&mut self.lock(), bytes, packets);
+            self.entry(|entry| entry.release(bytes, packets));
+            self.block.room().give_back(bytes);
         }
     }
 
     pub(crate) fn connected(&self) {
-        self.lock().connected = true;
+        self.entry(Entry::connected);
     }
 
     /// The connection is gone. What was taken out and not sent goes back to the front, or is
     /// discarded if the link is closed. Returns how many control packets and how many packets of
     /// traffic are lost.
     pub(crate) fn disconnected(&self, unsent: VecDeque<Outgoing>) -> (usize, usize) {
-        let mut state = self.lock();
-        state.connected = false;
-        let control = std::mem::take(&mut state.control).len();
-        if state.closed {
-            let bytes = unsent.iter().map(Outgoing::len).sum();
-            self.forget(&mut state, bytes, unsent.len());
-            return (control, unsent.len());
+        let (bytes, packets) = (unsent.iter().map(Outgoing::len).sum(), unsent.len());
+        match self.entry(|entry| entry.disconnected(unsent)) {
+            Some(control) => (control, 0),
+            None => {
+                self.block.room().give_back(bytes);
+                (0, packets)
+            }
         }
-        for packet in unsent.into_iter().rev() {
-            state.traffic.push_front(packet);
+    }
+
+    /// Does something with the entry, unless the link is closed.
+    fn entry<T>(&self, act: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        let mut entry = self.block.lock(self.at)?;
+        (entry.is_open() && entry.opened() == self.opened).then(|| act(&mut entry))
+    }
+}
+
+#[cfg(test)]
+mod alone {
+    use super::*;
+    use crate::directory::Directory;
+    use crate::entry::{Control, Limits};
+    use crate::{LinkSpec, SendError};
+    use clusterer_bin::Dialect;
+    use clusterer_node::LinkId;
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    pub(super) const SPEC: LinkSpec = LinkSpec {
+        link: LinkId { index: 70, generation: 7 },
+        peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1),
+        bind: None,
+        dialect: Dialect::V22,
+        user_timeout: Duration::ZERO,
+    };
+
+    /// What senders do, for tests.
+    impl LinkQueue {
+        pub(crate) fn alone(limits: Limits) -> Self {
+            Self::among(limits).0
         }
-        (control, 0)
-    }
 
-    /// Takes no more packets and discards what is queued. Returns how many packets that were. Those
-    /// that the mio thread has taken out are not among them.
-    pub(crate) fn close(&self) -> usize {
-        let mut state = self.lock();
-        state.closed = true;
-        state.connected = false;
-        let traffic = std::mem::take(&mut state.traffic);
-        let control = std::mem::take(&mut state.control);
-        let bytes = traffic.iter().map(Outgoing::len).sum();
-        self.forget(&mut state, bytes, traffic.len());
-        traffic.len() + control.len()
-    }
+        pub(super) fn among(limits: Limits) -> (Self, Directory) {
+            let links = Directory::new(limits);
+            links.open(&SPEC);
+            (links.with(SPEC.link, |open| open.queue()).unwrap(), links)
+        }
 
-    fn forget(&self, state: &mut State, bytes: usize, packets: usize) {
-        state.bytes = state.bytes.saturating_sub(bytes);
-        state.packets = state.packets.saturating_sub(packets);
-        self.total.fetch_sub(bytes, Ordering::Relaxed);
-    }
+        pub(crate) fn push(&self, packet: Outgoing) -> Result<(), SendError> {
+            let pushed = self.entry(|entry| entry.push(packet, self.block.room()));
+            pushed.unwrap_or(Err(SendError::UnknownLink))
+        }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // No caller's code runs under this lock, so the state is whole even after a panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        pub(crate) fn push_control(&self, packet: Outgoing) -> Result<Control, SendError> {
+            let pushed = self.entry(|entry| entry.push_control(packet));
+            pushed.unwrap_or(Err(SendError::UnknownLink))
+        }
+
+        pub(super) fn announce(&self) -> bool {
+            self.entry(Entry::announce).unwrap()
+        }
+
+        pub(super) fn close(&self) -> usize {
+            self.entry(|entry| entry.close(self.block.room())).unwrap()
+        }
+
+        pub(super) fn total(&self) -> usize {
+            self.block.room().total.load(Ordering::Relaxed)
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::alone::SPEC;
     use super::*;
+    use crate::SendError;
+    use crate::entry::{CONTROL_PACKETS, Control, Limits};
     use bytes::Bytes;
-
-    const LINK: LinkId = LinkId { index: 0, generation: 0 };
 
     fn packet(fill: u8, len: usize) -> Outgoing {
         Outgoing::new(Bytes::from(vec![fill; len]))
     }
 
-    fn queue(bytes: usize, packets: usize) -> (LinkQueue, Arc<AtomicUsize>) {
-        let total = Arc::new(AtomicUsize::new(0));
-        (LinkQueue::new(LINK, Limits { bytes, packets }, Arc::clone(&total)), total)
+    fn queue(bytes: usize, packets: usize) -> LinkQueue {
+        LinkQueue::alone(Limits { bytes, packets })
     }
 
     fn take(queue: &LinkQueue, room: usize) -> (Vec<u8>, Vec<Outgoing>) {
@@ -204,7 +155,7 @@ mod tests {
 
     #[test]
     fn is_full_at_either_limit_and_not_one_before() {
-        let (queue, _) = queue(100, 3);
+        let queue = queue(100, 3);
         assert_eq!(queue.push(packet(1, 100)), Ok(()));
         assert_eq!(queue.push(packet(1, 1)), Err(SendError::Full { queued: 100 }));
         queue.release(100, 1);
@@ -216,18 +167,18 @@ mod tests {
 
     #[test]
     fn what_is_taken_out_keeps_its_room_until_released() {
-        let (queue, total) = queue(100, 10);
+        let queue = queue(100, 10);
         queue.push(packet(1, 60)).unwrap();
         queue.push(packet(2, 40)).unwrap();
         assert_eq!(take(&queue, 1).1.len(), 1);
         assert_eq!(queue.push(packet(3, 1)), Err(SendError::Full { queued: 100 }));
         queue.release(60, 1);
-        assert_eq!((queue.queued_bytes(), total.load(Ordering::Relaxed)), (40, 40));
+        assert_eq!((queue.queued_bytes(), queue.total()), (40, 40));
     }
 
     #[test]
     fn what_was_not_sent_goes_back_to_the_front() {
-        let (queue, _) = queue(100, 10);
+        let queue = queue(100, 10);
         for fill in 1..=4 {
             queue.push(packet(fill, 1)).unwrap();
         }
@@ -239,7 +190,7 @@ mod tests {
 
     #[test]
     fn control_has_room_of_its_own_while_connected() {
-        let (queue, _) = queue(1, 1);
+        let queue = queue(1, 1);
         queue.push(packet(1, 1)).unwrap();
         assert_eq!(queue.push_control(packet(9, 1)), Ok(Control::NotConnected));
         queue.connected();
@@ -254,20 +205,44 @@ mod tests {
 
     #[test]
     fn closing_accounts_for_every_packet_once() {
-        let (queue, total) = queue(100, 10);
+        let queue = queue(100, 10);
         queue.push(packet(1, 10)).unwrap();
         queue.push(packet(2, 20)).unwrap();
         let (_, taken) = take(&queue, 1);
         assert_eq!(queue.close(), 1);
         assert_eq!(queue.push(packet(3, 1)), Err(SendError::UnknownLink));
-        assert_eq!(total.load(Ordering::Relaxed), 10);
+        assert_eq!(queue.total(), 10);
         assert_eq!(queue.disconnected(taken.into()), (0, 1));
-        assert_eq!(total.load(Ordering::Relaxed), 0);
+        assert_eq!(queue.total(), 0);
+    }
+
+    #[test]
+    fn a_former_link_has_no_part_in_the_one_in_its_place() {
+        let (former, links) = LinkQueue::among(Limits { bytes: 100, packets: 10 });
+        former.connected();
+        former.push(packet(1, 10)).unwrap();
+        former.push(packet(2, 20)).unwrap();
+        former.announce();
+        let (_, taken) = take(&former, 1);
+        assert_eq!(links.open(&SPEC), Some(1));
+        let present = links.with(SPEC.link, |open| open.queue()).unwrap();
+        assert!(present.announce(), "nobody was told of it");
+        present.push(packet(3, 40)).unwrap();
+        former.look();
+        assert!(!present.announce());
+        assert_eq!(present.push_control(packet(9, 1)), Ok(Control::NotConnected));
+        assert_eq!(former.push(packet(4, 1)), Err(SendError::UnknownLink));
+        assert_eq!(take(&former, 9).1.len(), 0);
+        assert_eq!((former.queued_bytes(), present.queued_bytes(), present.total()), (0, 40, 50));
+        assert_eq!(former.disconnected(taken.into()), (0, 1));
+        assert_eq!((present.queued_bytes(), present.total()), (40, 40));
+        former.release(40, 1);
+        assert_eq!(present.queued_bytes(), 40);
     }
 
     #[test]
     fn is_announced_once_until_looked_at() {
-        let (queue, _) = queue(1, 1);
+        let queue = queue(1, 1);
         assert!(queue.announce());
         assert!(!queue.announce());
         queue.look();

@@ -41,7 +41,8 @@ fn measure(raw: Vec<RawRow>, state: State, runtime: &Runtime) -> (Weight, Weight
         engine
     });
     // Else something else was weighed.
-    let in_vain = |node: NodeView<'_>| node.last_failure().is_some() && node.next_attempt().is_some();
+    let in_vain =
+        |node: NodeView<'_>| node.last_failure().is_some() && node.next_attempt().is_some();
     let is_as_meant = |node: NodeView<'_>| match state {
         State::Up => node.state() == State::Probing && in_vain(node),
         _ => node.state() == state,
