@@ -177,6 +177,12 @@ impl Core {
         Ok(result?)
     }
 
+    /// The table that was loaded last.
+    #[must_use]
+    pub const fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
     /// When [`Input::Tick`] is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {

@@ -6,7 +6,8 @@
 use crate::clock::Clock;
 use crate::event::EventKind;
 use crate::feed::{News, Publisher};
-use crate::imprint::{Difference, Imprint};
+use crate::held::Held;
+use crate::imprint::Difference;
 use crate::inbox::Inbox;
 use crate::metric::{self, NodeStates};
 use crate::provisioning::Ledger;
@@ -235,16 +236,16 @@ impl Control {
 
     fn take_in(&mut self, loaded: Loaded, actions: &mut Vec<Action>) -> ReloadReport {
         let (table, digest) = loaded.split();
-        let report = self.tell(digest);
         self.core.handle(self.now(), Input::Loaded(table), actions);
+        let report = self.tell(digest);
         self.news.push(EventKind::Reloaded(Arc::new(report.clone())));
         report
     }
 
-    /// Says what was loaded, why, and what was wrong with it.
+    /// Says what was taken in, why, and what was wrong with it.
     fn tell(&mut self, digest: Digest) -> ReloadReport {
-        let Digest { own_rows, report, warnings, imprint, difference } = digest;
-        self.watch.looked(Some(imprint));
+        let Digest { own_rows, report, warnings, beside, difference } = digest;
+        self.watch.looked(Some(Held::new(self.core.table().clone(), beside)));
         self.conflicts.clear();
         for (row, warning) in &warnings {
             tracing::warn!(row, %warning, "a value was replaced");
@@ -362,7 +363,7 @@ impl Control {
         }
     }
 
-    fn load(&self, unless: Option<Arc<Imprint>>) -> Load {
+    fn load(&self, unless: Option<Arc<Held>>) -> Load {
         Load { own: self.own, now: self.clock.unix(), unless }
     }
 

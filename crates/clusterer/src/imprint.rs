@@ -1,6 +1,6 @@
 //! What the table said when it was read, kept small: enough to tell later what somebody else has changed.
 
-use clusterer_node::{DbId, Row, SkippedRow, State};
+use clusterer_node::{Row, SkippedRow, State, Table};
 use std::cmp::Ordering;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -71,13 +71,33 @@ impl Imprint {
         Some(found)
     }
 
-    /// An administrator's decision made here is in the database now.
-    pub(crate) fn decided(&mut self, id: DbId, state: State) {
-        let start = self.rows.partition_point(|line| line.id < id.get());
-        let lines = self.rows.iter_mut().skip(start);
-        for line in lines.take_while(|line| line.id == id.get()) {
-            line.down = state == State::Down;
-        }
+    /// The lines that are not those of a table made of the same rows.
+    pub(crate) fn beside(&self, table: &Table) -> Self {
+        let of_table = Self::of(table);
+        let mut known = of_table.rows.iter().peekable();
+        let mut is_known = |line: &Line| {
+            while known.next_if(|&known| known < line).is_some() {}
+            known.next_if_eq(&line).is_some()
+        };
+        let rows = self.rows.iter().copied().filter(|line| !is_known(line)).collect();
+        Self { rows }
+    }
+
+    /// All that was read: these lines, and those of the table, where an administrator has decided some since.
+    pub(crate) fn with(&self, table: &Table, down: impl Fn(i64) -> Option<bool>) -> Self {
+        let lines = Self::of(table).rows.into_iter().chain(self.rows.iter().copied());
+        let decide = |line: Line| Line { down: down(line.id).unwrap_or(line.down), ..line };
+        let mut rows: Vec<Line> = lines.map(decide).collect();
+        rows.sort_unstable();
+        Self { rows }
+    }
+
+    fn of(table: &Table) -> Self {
+        let own = table.clusters().iter().map(|cluster| &cluster.own().row);
+        let rows = own.chain(table.peers().map(|peer| &peer.row));
+        let mut rows: Vec<Line> = rows.map(Line::of).collect();
+        rows.sort_unstable();
+        Self { rows }
     }
 }
 
@@ -176,20 +196,6 @@ mod tests {
         assert_eq!(check(|rows| rows[1].state = Cell::Int(7)), one);
         assert_eq!(check(|rows| rows[1].no_tries = Cell::Null), one);
         assert_eq!(check(|rows| rows.push(RawRow::default())), Some([1, 0, 0]));
-    }
-
-    #[test]
-    fn one_decided_here_is_what_the_table_says() {
-        let mut rows: Vec<RawRow> = (1..=4).map(row).collect();
-        let mut before = imprint(&rows);
-        rows[2].state = Cell::Int(0);
-        before.decided(DbId::new(3).unwrap(), State::Down);
-        assert_eq!(before.difference(&imprint(&rows)), None);
-        rows[2].state = Cell::Int(2);
-        before.decided(DbId::new(3).unwrap(), State::Probing);
-        assert_eq!(before.difference(&imprint(&rows)), None);
-        before.decided(DbId::new(77).unwrap(), State::Down);
-        assert_eq!(before.difference(&imprint(&rows)), None);
     }
 
     proptest! {

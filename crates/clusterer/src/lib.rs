@@ -67,6 +67,7 @@ mod feed;
 mod gateway;
 mod guard;
 mod heartbeat;
+mod held;
 mod imprint;
 mod inbox;
 mod inlet;

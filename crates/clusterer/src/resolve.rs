@@ -20,8 +20,8 @@ pub(crate) struct Loaded {
     pub(crate) table: Table,
     pub(crate) skipped: Vec<SkippedRow>,
     pub(crate) warnings: Vec<(i64, RowWarning)>,
-    /// What was read, to compare with what is read later.
-    pub(crate) imprint: Imprint,
+    /// Of what was read and is not in the table, to compare with what is read later.
+    pub(crate) beside: Imprint,
     /// What somebody else has changed, if it was loaded for that.
     pub(crate) difference: Option<Difference>,
 }
@@ -33,18 +33,18 @@ pub(crate) struct Digest {
     pub(crate) own_rows: Vec<Node>,
     pub(crate) report: ReloadReport,
     pub(crate) warnings: Vec<(i64, RowWarning)>,
-    pub(crate) imprint: Imprint,
+    pub(crate) beside: Imprint,
     pub(crate) difference: Option<Difference>,
 }
 
 impl Loaded {
     pub(crate) fn split(self) -> (Table, Digest) {
-        let Self { table, skipped, warnings, imprint, difference } = self;
+        let Self { table, skipped, warnings, beside, difference } = self;
         let own_rows: Vec<Node> =
             table.clusters().iter().map(|cluster| cluster.own().clone()).collect();
         let (clusters, nodes) = (own_rows.len(), table.peers().count());
         let report = ReloadReport { clusters, nodes, skipped };
-        (table, Digest { own_rows, report, warnings, imprint, difference })
+        (table, Digest { own_rows, report, warnings, beside, difference })
     }
 }
 
@@ -102,7 +102,7 @@ impl Readable {
         }
         let (table, duplicates) = Table::build(own, resolved);
         skipped.extend(duplicates);
-        Loaded { table, skipped, warnings, imprint, difference: None }
+        Loaded { beside: imprint.beside(&table), table, skipped, warnings, difference: None }
     }
 }
 

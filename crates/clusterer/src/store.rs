@@ -1,7 +1,7 @@
 //! Calls to the store: one at a time, on the runtime that the engine was started on, never on the control
 //! thread. Each ends: one that hangs, panics or loses its runtime is one that failed.
 
-use crate::imprint::Imprint;
+use crate::held::Held;
 use crate::resolve::{Loaded, Readable};
 use crate::{ReloadError, ReloadReport};
 use clusterer_node::{Change, Flushed, MachineId, NodeStore, StoreError, UnixTime};
@@ -27,7 +27,7 @@ pub(crate) struct Load {
     pub(crate) own: MachineId,
     pub(crate) now: UnixTime,
     /// Nothing is loaded if the table still holds this.
-    pub(crate) unless: Option<Arc<Imprint>>,
+    pub(crate) unless: Option<Arc<Held>>,
 }
 
 /// How a job went.

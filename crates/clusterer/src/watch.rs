@@ -1,7 +1,7 @@
 //! Changes that somebody else makes to the table: the store gives a hint, a look at the table follows, at a
 //! bounded rate, and only what nodes do not write themselves is a change.
 
-use crate::imprint::Imprint;
+use crate::held::Held;
 use crate::metric;
 use crate::store::lost;
 use clusterer_node::{Change, DbId, Moment, NodeStore, State, StoreError};
@@ -26,7 +26,7 @@ pub(crate) struct Watch {
     /// Until the next look, if this one fails.
     pause: Duration,
     /// What the database held when it was last read, or written to by an administrator's word here.
-    held: Option<Arc<Imprint>>,
+    held: Option<Arc<Held>>,
     /// Administrators' decisions that are being written.
     decisions: Vec<(DbId, State)>,
 }
@@ -84,18 +84,18 @@ impl Watch {
     }
 
     /// The table is read now: what was hinted at before is in it. Returns what it held before.
-    pub(crate) fn looking(&mut self, now: Moment) -> Option<Arc<Imprint>> {
+    pub(crate) fn looking(&mut self, now: Moment) -> Option<Arc<Held>> {
         self.hinted = false;
         self.not_before = now.after(self.every.unwrap_or_default());
         self.held.clone()
     }
 
-    /// The table was read; `imprint` is what it holds, unless that is what it held before.
-    pub(crate) fn looked(&mut self, imprint: Option<Imprint>) {
+    /// The table was read; `held` is what it holds, unless that is what it held before.
+    pub(crate) fn looked(&mut self, held: Option<Held>) {
         let Some(every) = self.every else { return };
         self.pause = every;
-        if let Some(imprint) = imprint {
-            self.held = Some(Arc::new(imprint));
+        if let Some(held) = held {
+            self.held = Some(Arc::new(held));
         }
         if self.waiting.is_none() {
             let store = self.store.clone();
