@@ -58,6 +58,7 @@ mod nodes;
 mod prober;
 mod schedule;
 mod transition;
+mod way;
 
 pub use action::{Action, Cause, Transition};
 pub use prober::{Heard, Prober, Settings, Target, UnknownNode};

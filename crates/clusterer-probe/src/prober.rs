@@ -12,6 +12,7 @@ use clusterer_node::{
 };
 use core::fmt;
 use core::net::IpAddr;
+use core::num::NonZeroI32;
 use core::time::Duration;
 
 /// How often, and how patiently. What is below a millisecond counts as one, a timeout above the interval as
@@ -149,7 +150,7 @@ impl Prober {
                 new.push(node);
             }
             let peer = address.map(|address| Peer { machine: node.machine, address, bind });
-            let kept = old.and_then(|old| old.link);
+            let kept = old.and_then(|old| self.links.id(old.link()?));
             let link = self.attach(now.mono, node, peer, kept, &mut links, out);
             if let Some(old) = old {
                 report(node, old.availability, availability, Cause::Reload, out);
@@ -164,15 +165,13 @@ impl Prober {
         for node in new {
             self.time_node(node, now);
         }
-        for &Probed { node, link, .. } in former.iter().filter(|old| !seen.contains(&old.node)) {
-            self.pauses.clear(node);
-            if let Some(link) = link {
-                self.detach(node, link, &mut links, out);
+        for old in former.iter().filter(|old| !seen.contains(&old.node)) {
+            self.pauses.clear(old.node);
+            if let Some(link) = old.link().and_then(|slot| self.links.id(slot)) {
+                self.detach(old.node, link, &mut links, out);
             }
         }
-        let slots = self.links.fit();
-        self.answers.reserve(slots);
-        self.attempts.reserve(slots);
+        self.attempts.reserve(self.links.fit());
         for link in links.into_values() {
             self.settle(now.mono, link, urgent.contains(&link), out);
         }
@@ -212,10 +211,10 @@ impl Prober {
         nonce: i32,
         out: &mut Vec<Action>,
     ) -> Option<Duration> {
-        let link = self.links.get_mut(id).filter(|link| link.peer.machine == sender)?;
+        let link = self.links.get_mut(id).filter(|link| link.machine() == sender)?;
         // In time or not: a peer that answers is none of those that never do.
         link.answers |= link.state == LinkState::Open;
-        if link.in_flight != Some(nonce) {
+        if link.in_flight.map(NonZeroI32::get) != Some(nonce) {
             return None;
         }
         let round_trip = now.mono.since(link.asked);
@@ -267,13 +266,13 @@ impl Prober {
     /// The link of a node, if it is one that is dialled.
     #[must_use]
     pub fn link_of(&self, node: NodeKey) -> Option<LinkId> {
-        self.nodes.get(node)?.link
+        self.links.id(self.nodes.get(node)?.link()?)
     }
 
     /// The nodes that use a link: those with its machine and address.
     #[must_use]
     pub fn nodes_of(&self, link: LinkId) -> &[NodeKey] {
-        self.links.get(link).map(|link| link.users.as_slice()).unwrap_or_default()
+        self.links.users(link)
     }
 
     /// What a link's connection is doing.
@@ -286,10 +285,11 @@ impl Prober {
     /// again; `None` while it is left alone, or an answer that is late has yet to be judged.
     #[must_use]
     pub fn next_attempt(&self, node: NodeKey) -> Option<Moment> {
-        let Probed { availability, link, .. } = self.nodes.get(node)?;
-        match (availability.admin, availability.reachability, *link) {
-            (AdminState::Enabled, Reachability::Probing | Reachability::Up, Some(link)) => {
-                self.attempts.get(link.index)
+        let probed = self.nodes.get(node)?;
+        let Availability { admin, reachability, .. } = probed.availability;
+        match (admin, reachability, probed.link()) {
+            (AdminState::Enabled, Reachability::Probing | Reachability::Up, Some(slot)) => {
+                self.attempts.get(slot)
             }
             _ => self.pauses.get(node),
         }
@@ -312,8 +312,7 @@ impl Prober {
     ) -> bool {
         let mut left_up = false;
         for user in 0.. {
-            let users = self.links.get(id).map(|link| link.users.as_slice());
-            let Some(&node) = users.and_then(|users| users.get(user)) else { break };
+            let Some(&node) = self.links.users(id).get(user) else { break };
             left_up |= self.apply(now, node, event, cause, out);
         }
         left_up
@@ -364,7 +363,7 @@ impl Prober {
         let Availability { admin, reachability, .. } = probed.availability;
         let waits = match reachability {
             Reachability::Disabled => true,
-            Reachability::Probing => probed.link.is_none(),
+            Reachability::Probing => probed.link().is_none(),
             _ => false,
         };
         if waits && admin == AdminState::Enabled {

@@ -10,10 +10,13 @@ use clusterer_node::{
     AdminState, Attempt, Availability, LinkFailure, LinkId, LinkState, Moment, NodeKey, Now,
     Reachability,
 };
+use core::num::NonZeroI32;
 use core::time::Duration;
 
 /// A deadline that is noticed this much too late means that this process stood still, and nobody else.
 const STALL: Duration = Duration::from_millis(100);
+/// No ping has nonce 0: this one follows -1.
+const FIRST: NonZeroI32 = NonZeroI32::new(1).unwrap();
 
 impl Prober {
     /// Does what is due, judging included. Call it when [`Prober::deadline`] has come, after everything
@@ -101,7 +104,7 @@ impl Prober {
         out: &mut Vec<Action>,
     ) -> Option<LinkId> {
         if let Some(kept) = kept {
-            if self.links.get(kept).map(|link| link.peer) == peer {
+            if self.links.get(kept).map(Link::peer) == peer {
                 return Some(kept);
             }
             self.detach(node, kept, links, out);
@@ -134,8 +137,8 @@ impl Prober {
     }
 
     /// Whether a link is needed, by any of its nodes.
-    fn wanted(&self, link: &Link) -> bool {
-        link.users.as_slice().iter().filter_map(|&node| self.nodes.get(node)).any(|probed| {
+    fn wanted(&self, link: LinkId) -> bool {
+        self.links.users(link).iter().filter_map(|&node| self.nodes.get(node)).any(|probed| {
             let Availability { admin, reachability, .. } = probed.availability;
             admin == AdminState::Enabled && reachability != Reachability::Disabled
         })
@@ -143,8 +146,10 @@ impl Prober {
 
     /// Brings a link in line with what its nodes need. `urgent`: now, not when it is its turn.
     pub(crate) fn settle(&mut self, now: Moment, id: LinkId, urgent: bool, out: &mut Vec<Action>) {
-        let Some(link) = self.links.get(id) else { return };
-        if !self.wanted(link) {
+        if self.links.get(id).is_none() {
+            return;
+        }
+        if !self.wanted(id) {
             self.rest(id, out);
         } else if urgent || self.attempts.get(id.index).is_none() {
             self.attempt(now, id, out);
@@ -162,8 +167,9 @@ impl Prober {
                 out.push(Action::Dial(Attempt { link: id, number: link.dialled }));
             }
             LinkState::Open if link.in_flight.is_none() => {
-                self.nonce = self.nonce.wrapping_add(1);
-                link.in_flight = Some(self.nonce);
+                let nonce = NonZeroI32::new(self.nonce.wrapping_add(1)).unwrap_or(FIRST);
+                self.nonce = nonce.get();
+                link.in_flight = Some(nonce);
                 out.push(Action::Ping { link: id, nonce: self.nonce });
             }
             _ => return,
@@ -211,14 +217,11 @@ impl Prober {
     pub(crate) fn reconnect(&mut self, now: Moment, id: LinkId, out: &mut Vec<Action>) {
         let Some(link) = self.links.get_mut(id) else { return };
         let interval = self.settings.ping_interval;
-        let reconnected = &mut link.retries().reconnected;
-        let earliest = reconnected.map(|last| last.after(interval));
-        match earliest.filter(|&earliest| earliest > now) {
-            Some(earliest) => self.attempts.set(id.index, earliest),
-            None => {
-                *reconnected = Some(now);
-                self.attempt(now, id, out);
-            }
+        if link.reconnect_from > now {
+            self.attempts.set(id.index, link.reconnect_from);
+        } else {
+            link.reconnect_from = now.after(interval);
+            self.attempt(now, id, out);
         }
     }
 
@@ -226,14 +229,13 @@ impl Prober {
     /// once (but not more than once an interval), the others when it is their turn.
     pub(crate) fn failed(&mut self, now: Now, id: LinkId, cause: Cause, out: &mut Vec<Action>) {
         let fresh = self.apply_to_link(now, id, Event::Failure(now.unix), cause, out);
-        if !self.links.get(id).is_some_and(|link| self.wanted(link)) {
+        if !self.wanted(id) {
             return self.rest(id, out);
         }
         let Some(link) = self.links.get_mut(id) else { return };
         let interval = self.settings.ping_interval;
-        let retried = &mut link.retries().retried;
-        if fresh && retried.is_none_or(|last| last.after(interval) <= now.mono) {
-            *retried = Some(now.mono);
+        if fresh && link.retry_from <= now.mono {
+            link.retry_from = now.mono.after(interval);
             self.attempt(now.mono, id, out);
         } else {
             self.attempts.set(id.index, link.asked.after(interval).max(now.mono));
@@ -258,7 +260,7 @@ impl Prober {
     pub(crate) fn forgive(&mut self, now: Moment, out: &mut Vec<Action>) {
         let awaited = |(id, _): &(LinkId, &Link)| self.answers.get(id.index).is_some();
         let mut late: Vec<(Peer, LinkId)> =
-            self.links.iter().filter(awaited).map(|(id, link)| (link.peer, id)).collect();
+            self.links.iter().filter(awaited).map(|(id, link)| (link.peer(), id)).collect();
         late.sort_unstable();
         for (_, id) in late {
             self.ask_again(now, id, out);
