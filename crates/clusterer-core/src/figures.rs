@@ -1,7 +1,7 @@
 //! What changes about a node with every ping and packet: seen at the time of a look, without a new view.
 
 use clusterer_node::Moment;
-use clusterer_registry::Meter;
+use clusterer_registry::{Meter, Volume};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
@@ -72,6 +72,11 @@ impl Figures {
         };
         self.smoothed.store(smoothed, Ordering::Relaxed);
         self.last.store(last, Ordering::Relaxed);
+    }
+
+    /// Whether they say more than what is planned.
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        self.round_trip().is_some() || self.sent.read() != Volume::default()
     }
 
     /// Its link leads somewhere else now.

@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::figures::Figures;
-use crate::statuses::{Status, Statuses};
+use crate::statuses::{Draft, Status, Statuses};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -124,7 +124,7 @@ impl Picture {
         if let Some(statuses) = self.clusters.get_mut(cluster)
             && let Some(shown) = statuses.get_mut(position)
         {
-            *shown = status_of(prober, node, Some(shown), news, shown.since);
+            *shown = status_of(prober, node, Some(shown), news, shown.since());
         }
     }
 
@@ -159,28 +159,38 @@ fn status_of(
         last_attempt: UnixTime::ZERO,
     };
     let availability = prober.availability(node).copied().unwrap_or(UNKNOWN);
-    let link = prober.link_of(node);
-    let state = link.and_then(|link| prober.link_state(link));
-    let next = prober.next_attempt(node);
-    let figures = shown.and_then(|shown| shown.figures.clone()).or_else(|| {
-        let in_use = availability.admin == AdminState::Enabled;
-        (in_use && (link.is_some() || next.is_some())).then(|| Arc::new(Figures::new()))
-    });
-    if let Some(figures) = &figures {
-        figures.plan(next);
-        if shown.is_some_and(|shown| shown.link != link) {
-            figures.forget_round_trip();
-        }
-    }
-    let failure = news.failure.map(Arc::new);
-    Status {
+    let link = prober.link_of(node).and_then(|link| Some((link, prober.link_state(link)?)));
+    let failure = shown.and_then(Status::last_failure);
+    let draft = Draft {
         availability,
         link,
-        link_state: state.unwrap_or(LinkState::Idle),
-        since: news.since.or(shown.map(|shown| shown.since)).unwrap_or(loaded),
-        last_failure: failure.or_else(|| shown?.last_failure.clone()),
-        figures,
+        since: news.since.or(shown.map(Status::since)).unwrap_or(loaded),
+        last_failure: news.failure.or(failure),
+        next_attempt: prober.next_attempt(node),
+    };
+    Status::new(&draft, figures_of(&draft, shown))
+}
+
+/// The figures of a node that is to be shown so: those that it had, or new ones if there is something to count.
+/// One that was tried in vain needs none; what somebody with an older view counts for it in that very moment is
+/// not shown.
+fn figures_of(draft: &Draft, shown: Option<&Status>) -> Option<Arc<Figures>> {
+    let counts = match draft.link {
+        Some((_, LinkState::Open)) => draft.availability.admin == AdminState::Enabled,
+        Some(_) => draft.availability.state() == State::Up,
+        None => false,
+    };
+    let known = shown.and_then(|shown| shown.figures.clone());
+    let figures = match known.filter(|known| counts || known.is_worth_keeping()) {
+        Some(known) => known,
+        None if counts => Arc::new(Figures::new()),
+        None => return None,
+    };
+    figures.plan(draft.next_attempt);
+    if shown.is_some_and(|shown| shown.link() != draft.link.map(|(link, _)| link)) {
+        figures.forget_round_trip();
     }
+    Some(figures)
 }
 
 /// Whether people would call it another state. What probing found means nothing while an administrator has a
@@ -192,7 +202,7 @@ fn is_another_state(from: &Availability, to: &Availability) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Core, Input, Settings};
+    use crate::{Core, Input, NodeView, Settings};
     use alloc::format;
     use alloc::vec::Vec;
     use clusterer_node::{Cell, MachineId, Now, RawRow, ResolvedRow, Row, Table, UnixTime};
@@ -217,8 +227,15 @@ mod tests {
         let (table, _) = Table::build(own, rows.into());
         core.handle(Now::default(), Input::Loaded(table), &mut Vec::new());
         let view = core.take_view().unwrap();
-        let counted = view.nodes().filter(|node| node.status.figures.is_some());
-        let counted: Vec<_> = counted.map(|node| node.node.row.machine.get()).collect();
-        assert_eq!(counted, [2, 5], "one is dialled, the other counts as up after its duration");
+        let those = |is: fn(&NodeView<'_>) -> bool| -> Vec<i32> {
+            view.nodes().filter(is).map(|node| node.node.row.machine.get()).collect()
+        };
+        let planned = those(|node| node.next_attempt().is_some());
+        assert_eq!(planned, [2, 5], "one is dialled, the other counts as up after its duration");
+        assert_eq!(
+            those(|node| node.status.figures.is_some()),
+            [2],
+            "nothing is sent to the others"
+        );
     }
 }

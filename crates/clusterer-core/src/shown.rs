@@ -38,16 +38,17 @@ impl NodeView<'_> {
     /// Its last failure that this process has seen, be it well again or not.
     #[must_use]
     pub fn last_failure(&self) -> Option<Failure> {
-        self.status.last_failure.as_deref().copied()
+        self.status.last_failure()
     }
 
     /// When it is dialled or pinged next; of one that is temporarily disabled, when it counts as up again;
     /// `None` if it is left alone. Like [`NodeView::round_trip`] and [`NodeView::sent`] this is the figure of
-    /// now, however old the view is; a moment that is over means that it happens in these milliseconds, or
+    /// now, however old the view is, of a node that is up or connected in it, or was ever sent to or reached; of
+    /// another one, it is the view's. A moment that is over means that it happens in these milliseconds, or
     /// when a late answer has been judged.
     #[must_use]
     pub fn next_attempt(&self) -> Option<Moment> {
-        self.status.figures.as_ref()?.next_attempt()
+        self.status.next_attempt()
     }
 
     /// How long its pings took, by the link that it has; `None` if it has not answered one yet.
@@ -131,8 +132,14 @@ impl<'v> Nodes<'v> {
     fn at(&self, position: usize) -> Option<NodeView<'v>> {
         let node = self.cluster.peers().get(position)?;
         let status = self.statuses.get(position)?;
-        let Status { availability, link, link_state, since, .. } = *status;
-        Some(NodeView { node, availability, link, link_state, since, status })
+        Some(NodeView {
+            node,
+            availability: status.availability(),
+            link: status.link(),
+            link_state: status.link_state(),
+            since: status.since(),
+            status,
+        })
     }
 }
 

@@ -194,7 +194,7 @@ fn next(looks: &Looks) -> Option<Moment> {
     looks.peek().map(|&Reverse((at, _))| at)
 }
 
-fn pop_due(looks: &mut Looks, now: Moment) -> Option<usize> {
+fn pop_due(looks: &mut Looks, now: Moment) -> Option<u32> {
     next(looks).filter(|&at| at <= now)?;
     looks.pop().map(|Reverse((_, position))| position)
 }
