@@ -28,7 +28,7 @@ struct Taker<'m> {
     registered: &'m Registered,
     sender: MachineId,
     /// `None` for a sender that is no node of the cluster.
-    slot: Option<&'m Arc<Slot>>,
+    peer: Option<Peer<'m>>,
 }
 
 /// What to do with a packet.
@@ -141,16 +141,16 @@ impl Modules {
             Ok(taker) => taker,
             Err(reason) => return Verdict::Drop(reason),
         };
-        let Taker { registered, sender, slot } = taker;
+        let Taker { registered, sender, peer } = taker;
         let (module, cluster) = (&registered.module, registered.cluster());
-        if let Some(slot) = slot {
+        if let Some(Peer { slot, .. }) = peer {
             if let (Err(_), Some(cluster)) = (slot.arrive(now), cluster) {
                 return Verdict::Disabled { module, node: NodeKey { cluster, machine: sender } };
             }
             slot.received.count(packet.bytes().len());
         }
         let from = from.to_canonical();
-        let context = PacketContext::new(cluster, sender, slot.is_some(), from, now);
+        let context = PacketContext::new(cluster, sender, peer.is_some(), from, now);
         Verdict::Deliver { module, context }
     }
 
@@ -160,8 +160,9 @@ impl Modules {
     /// # Errors
     /// Packets like this one are dropped.
     pub fn route(&self, from: IpAddr, packet: &Packet<'_>) -> Result<Route, DropReason> {
-        let Taker { registered, sender, slot } = self.taker(from, packet)?;
-        Ok(Route::new(registered, packet, sender, slot.cloned(), from.to_canonical()))
+        let Taker { registered, sender, peer } = self.taker(from, packet)?;
+        let slot = peer.and_then(|peer| registered.members.share(peer));
+        Ok(Route::new(registered, packet, sender, slot, from.to_canonical()))
     }
 
     fn taker(&self, from: IpAddr, packet: &Packet<'_>) -> Result<Taker<'_>, DropReason> {
@@ -187,14 +188,14 @@ impl Modules {
             let auth_check = registered.registration.auth_check;
             match registered.members.by_machine(sender) {
                 Some(peer) if peer.node.ip.to_canonical() == from || !auth_check => {
-                    return Ok(Taker { registered, sender, slot: Some(peer.slot) });
+                    return Ok(Taker { registered, sender, peer: Some(peer) });
                 }
                 _ if auth_check => reason = DropReason::Auth,
                 _ => stranger = stranger.or(Some(registered)),
             }
         }
         let registered = stranger.ok_or(reason)?;
-        Ok(Taker { registered, sender, slot: None })
+        Ok(Taker { registered, sender, peer: None })
     }
 
     /// When a module last heard a node; `None` if it does not watch it.
@@ -237,7 +238,7 @@ impl Modules {
     fn slots_of(&self, node: NodeKey) -> impl Iterator<Item = &Slot> {
         let of_cluster = move |registered: &&Registered| registered.cluster() == Some(node.cluster);
         let members = self.modules.iter().filter(of_cluster).map(|registered| &registered.members);
-        members.filter_map(move |members| Some(&**members.by_machine(node.machine)?.slot))
+        members.filter_map(move |members| Some(members.by_machine(node.machine)?.slot))
     }
 
     /// The registrations of a name.

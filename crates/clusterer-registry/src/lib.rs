@@ -86,6 +86,7 @@ mod registry;
 mod route;
 mod routes;
 mod slot;
+mod slots;
 mod volume;
 mod watched;
 

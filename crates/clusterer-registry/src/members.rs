@@ -2,6 +2,7 @@
 
 use crate::Registration;
 use crate::slot::{Slot, first_late};
+use crate::slots::{SharedSlot, Slots, Wanted};
 use alloc::collections::BinaryHeap;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -15,9 +16,8 @@ pub(crate) struct Members {
     table: Arc<Table>,
     /// Where the cluster stands in the table; `None` if this machine does not belong to it.
     cluster: Option<usize>,
-    /// Of the cluster's peers, in their order; `None` for one of another protocol. They stay the same over
-    /// a reload: whoever still has the former table stamps them, too.
-    slots: Arc<[Option<Arc<Slot>>]>,
+    /// Of the cluster's peers, in their order; none for one of another protocol.
+    slots: Slots,
 }
 
 /// When each of the nodes is to be looked at, by its position. The earliest is first. There is one for each of a
@@ -29,13 +29,13 @@ pub(crate) type Looks = BinaryHeap<Reverse<(Moment, u32)>>;
 pub(crate) struct Peer<'m> {
     pub(crate) position: u32,
     pub(crate) node: &'m Node,
-    pub(crate) slot: &'m Arc<Slot>,
+    pub(crate) slot: &'m Slot,
 }
 
 impl Members {
     /// Nobody.
     pub(crate) fn nobody(table: Arc<Table>) -> Self {
-        Self { table, cluster: None, slots: Arc::default() }
+        Self { table, cluster: None, slots: Slots::default() }
     }
 
     pub(crate) fn by_machine(&self, machine: MachineId) -> Option<Peer<'_>> {
@@ -45,12 +45,17 @@ impl Members {
     pub(crate) fn at(&self, position: u32) -> Option<Peer<'_>> {
         let at = usize::try_from(position).ok()?;
         let node = self.cluster()?.peers().get(at)?;
-        Some(Peer { position, node, slot: self.slots.get(at)?.as_ref()? })
+        Some(Peer { position, node, slot: self.slots.get(at)? })
+    }
+
+    /// The slot of one of them, to be kept.
+    pub(crate) fn share(&self, peer: Peer<'_>) -> Option<SharedSlot> {
+        self.slots.share(usize::try_from(peer.position).ok()?)
     }
 
     /// All of them, in the order of the table.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Peer<'_>> {
-        (0..).zip(&*self.slots).filter_map(|(position, _)| self.at(position))
+        (0..).zip(0..self.slots.len()).filter_map(|(position, _)| self.at(position))
     }
 
     /// Those that are not watched any more, after a reload.
@@ -81,18 +86,21 @@ impl Members {
         let mut looks = Vec::with_capacity(peers.len());
         let mut watch = |position, node: &Node| {
             if node.row.url.protocol() != protocol {
-                return None;
+                return Wanted::Nobody;
             }
-            let Some(known) = self.by_machine(node.row.machine) else {
+            let known = self.by_machine(node.row.machine);
+            let Some(known) = known.and_then(|known| usize::try_from(known.position).ok()) else {
                 looks.push(Reverse((first_late(now, timeout), position)));
-                return Some(Arc::new(Slot::new(now)));
+                return Wanted::New;
             };
             // Who was found silent has none until it is judged.
-            let at = usize::try_from(known.position).ok().and_then(|at| *due.get(at)?);
+            let at = due.get(known).copied().flatten();
             looks.extend(at.map(|at| Reverse((at, position))));
-            Some(known.slot.clone())
+            Wanted::Kept(known)
         };
-        let slots = (0..).zip(peers).map(|(position, node)| watch(position, node)).collect();
+        let wanted: Vec<Wanted> =
+            (0..).zip(peers).map(|(position, node)| watch(position, node)).collect();
+        let slots = self.slots.reload(&wanted, now);
         (Self { table, cluster, slots }, looks.into())
     }
 

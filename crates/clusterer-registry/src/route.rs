@@ -2,6 +2,7 @@
 
 use crate::registry::Registered;
 use crate::slot::{Open, Slot};
+use crate::slots::SharedSlot;
 use crate::{ClusterModule, Delivery, PacketContext, Registration, Volume};
 use alloc::sync::Arc;
 use clusterer_bin::{Dialect, Packet};
@@ -37,7 +38,7 @@ pub struct Route {
     registration: Arc<Registration>,
     module: Arc<dyn ClusterModule>,
     delivery: Delivery,
-    slot: Option<Arc<Slot>>,
+    slot: Option<SharedSlot>,
     sender: MachineId,
     from: IpAddr,
     /// What else of a header counts.
@@ -53,7 +54,7 @@ impl Route {
         registered: &Registered,
         packet: &Packet<'_>,
         sender: MachineId,
-        slot: Option<Arc<Slot>>,
+        slot: Option<SharedSlot>,
         from: IpAddr,
     ) -> Self {
         let Registered { registration, module, delivery, .. } = registered;
@@ -77,7 +78,7 @@ impl Route {
     /// The node is shut out: drop them, and tell the module
     /// [`TemporarilyDisabled`](crate::ModuleEvent::TemporarilyDisabled) of it.
     pub fn arrive(&self, now: Moment) -> Result<Pass, NodeKey> {
-        match (&self.slot, self.cluster()) {
+        match (self.slot(), self.cluster()) {
             (Some(slot), Some(cluster)) => match slot.arrive(now) {
                 Ok(open) => Ok(Pass(Some(open))),
                 Err(_) => Err(NodeKey { cluster, machine: self.sender }),
@@ -88,7 +89,7 @@ impl Route {
 
     /// Counts what passed, bytes with headers.
     pub fn count(&self, packets: u64, bytes: u64) {
-        if let Some(slot) = &self.slot {
+        if let Some(slot) = self.slot() {
             slot.received.add(Volume { packets, bytes });
         }
     }
@@ -99,7 +100,7 @@ impl Route {
     /// that was done before this is asked, or this says so.
     #[must_use]
     pub fn timed_out_since(&self, pass: Pass) -> Option<NodeKey> {
-        let (slot, open) = (self.slot.as_ref()?, pass.0?);
+        let (slot, open) = (self.slot()?, pass.0?);
         let cluster = self.cluster().filter(|_| !slot.stayed(open))?;
         Some(NodeKey { cluster, machine: self.sender })
     }
@@ -131,6 +132,10 @@ impl Route {
 
     fn cluster(&self) -> Option<ClusterId> {
         self.registration.cluster
+    }
+
+    fn slot(&self) -> Option<&Slot> {
+        self.slot.as_ref()?.get()
     }
 }
 

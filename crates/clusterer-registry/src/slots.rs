@@ -1,0 +1,156 @@
+//! The slots of a module's nodes: they stay where they are over a reload, since whoever still has the former
+//! table stamps them, too.
+
+use crate::slot::Slot;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use clusterer_node::Moment;
+
+/// Most slots that are allocated together. A slot keeps those of its block in memory.
+const BLOCK: usize = 64;
+
+/// A list of places, some of which have a slot. A copy shares everything.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slots {
+    /// All of them full, but for a last one of each reload that brought new ones.
+    blocks: Arc<[Arc<[Slot]>]>,
+    /// Which slot, counted as if all blocks were full; [`NOBODY`] for a place without.
+    slots: Arc<[u32]>,
+}
+
+const NOBODY: u32 = u32::MAX;
+
+/// A slot for whoever does not hold the list that it is in. It keeps its block in memory, and nothing else.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedSlot {
+    block: Arc<[Slot]>,
+    at: usize,
+}
+
+impl SharedSlot {
+    /// The slot: there always is one.
+    pub(crate) fn get(&self) -> Option<&Slot> {
+        self.block.get(self.at)
+    }
+}
+
+/// What a place has after a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// What that place had before.
+    Kept(usize),
+    /// A slot of its own, heard just now.
+    New,
+    Nobody,
+}
+
+impl Slots {
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn get(&self, place: usize) -> Option<&Slot> {
+        let (block, at) = split(*self.slots.get(place)?)?;
+        self.blocks.get(block)?.get(at)
+    }
+
+    pub(crate) fn share(&self, place: usize) -> Option<SharedSlot> {
+        let (block, at) = split(*self.slots.get(place)?)?;
+        Some(SharedSlot { block: self.blocks.get(block)?.clone(), at })
+    }
+
+    /// The slots after a reload.
+    pub(crate) fn reload(&self, wanted: &[Wanted], now: Moment) -> Self {
+        let new = wanted.iter().filter(|&&wanted| wanted == Wanted::New).count();
+        let full = |first| (first..new.min(first + BLOCK)).map(|_| Slot::new(now)).collect();
+        let mut blocks: Vec<Arc<[Slot]>> = (0..new).step_by(BLOCK).map(full).collect();
+        let mut moved = vec![None; self.blocks.len()];
+        let mut next = 0..;
+        let mut slot = |wanted: &Wanted| match *wanted {
+            Wanted::Nobody => None,
+            Wanted::New => next.next(),
+            Wanted::Kept(place) => {
+                let (from, at) = split(*self.slots.get(place)?)?;
+                let to = moved.get_mut(from)?;
+                if to.is_none() {
+                    blocks.push(self.blocks.get(from)?.clone());
+                    *to = Some(blocks.len() - 1);
+                }
+                u32::try_from((*to)? * BLOCK + at).ok()
+            }
+        };
+        let slots = wanted.iter().map(|wanted| slot(wanted).unwrap_or(NOBODY)).collect();
+        Self { blocks: blocks.into(), slots }
+    }
+}
+
+/// The block of a slot, and which one it is in there.
+fn split(slot: u32) -> Option<(usize, usize)> {
+    let slot = usize::try_from(slot).ok().filter(|_| slot != NOBODY)?;
+    Some((slot / BLOCK, slot % BLOCK))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_millis(millis)
+    }
+
+    fn times(slots: &Slots) -> Vec<Option<u64>> {
+        let time = |place| Some(slots.get(place)?.last_seen().as_millis());
+        (0..slots.len()).map(time).collect()
+    }
+
+    fn any_wanted() -> impl Strategy<Value = Wanted> {
+        prop_oneof![
+            4 => (0..100_usize).prop_map(Wanted::Kept),
+            2 => Just(Wanted::New),
+            1 => Just(Wanted::Nobody),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// A plain list is what they are to be like.
+        #[test]
+        fn whatever_is_reloaded_everybody_keeps_a_slot(
+            reloads in prop::collection::vec(prop::collection::vec(any_wanted(), 0..100), 1..5)
+        ) {
+            let (mut slots, mut plain) = (Slots::default(), Vec::<Option<u64>>::new());
+            for (time, wanted) in (1..).zip(reloads) {
+                slots = slots.reload(&wanted, at(time));
+                let of = |wanted: &Wanted| match *wanted {
+                    Wanted::Kept(place) => plain.get(place).copied().flatten(),
+                    Wanted::New => Some(time),
+                    Wanted::Nobody => None,
+                };
+                plain = wanted.iter().map(of).collect();
+                prop_assert_eq!(times(&slots), plain.clone());
+            }
+        }
+    }
+
+    #[test]
+    fn who_has_the_former_list_stamps_the_same_slot() {
+        let former = Slots::default().reload(&[Wanted::New; 3], at(1));
+        let present = former.reload(&[Wanted::New, Wanted::Nobody, Wanted::Kept(1)], at(2));
+        assert!(former.get(1).unwrap().arrive(at(9)).is_ok());
+        assert_eq!(times(&present), [Some(2), None, Some(9)]);
+        assert!(former.share(1).unwrap().get().unwrap().arrive(at(10)).is_ok());
+        assert_eq!(times(&present), [Some(2), None, Some(10)]);
+        assert!(present.share(1).is_none());
+    }
+
+    #[test]
+    fn blocks_that_nobody_needs_are_given_back() {
+        let many = Slots::default().reload(&[Wanted::New; 3 * BLOCK], at(1));
+        assert_eq!(many.blocks.len(), 3);
+        let few = many.reload(&[Wanted::Kept(BLOCK), Wanted::Kept(BLOCK + 1)], at(2));
+        assert_eq!(few.blocks.len(), 1);
+    }
+}
