@@ -10,19 +10,28 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
+/// What a node may take beside its strings and over IPv4, where there are so many that the rest does not count.
+const MOST: f64 = 400.0;
+const MANY: i64 = 100_000;
+
 /// Nothing that is due by itself comes while it is weighed.
 const LATER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Tells of peers that cannot be connected to, and of those that an administrator has down.
 pub(crate) fn tell(rows: i64, runtime: &Runtime) {
     println!("  a node in memory                       bytes pieces");
-    for (what, state) in [("dialled in vain", State::Up), ("down by an administrator", State::Down)]
-    {
-        let raw: Vec<RawRow> = (1..=rows).map(|id| row(id, state)).collect();
+    for (what, host, state) in [
+        ("dialled in vain", ipv4 as fn(i64) -> String, State::Up),
+        ("the same over IPv6", ipv6, State::Up),
+        ("down by an administrator", ipv4, State::Down),
+    ] {
+        let raw: Vec<RawRow> = (1..=rows).map(|id| row(id, &host(id), state)).collect();
         let (weight, strings) = measure(raw, state, runtime);
         let each = |whole: usize| whole as f64 / rows as f64;
         let weight = weight - strings;
         println!("  {what:<34}{:>9.1} {:>6.2}", each(weight.bytes), each(weight.pieces));
+        let is_many = rows >= MANY && host(1) == ipv4(1);
+        assert!(!is_many || each(weight.bytes) < MOST, "more than {MOST} bytes a node");
     }
 }
 
@@ -52,14 +61,23 @@ fn measure(raw: Vec<RawRow>, state: State, runtime: &Runtime) -> (Weight, Weight
     (weight, strings)
 }
 
-/// An address for many: no connection to it is tried over the network, the system refuses it at once.
-fn row(id: i64, state: State) -> RawRow {
+/// An address of many: no connection to it is tried over the network, the system refuses it at once.
+fn ipv4(id: i64) -> String {
     let (a, b, c) = (id >> 16, (id >> 8) & 255, id & 255);
+    format!("239.{a}.{b}.{c}")
+}
+
+/// The same.
+fn ipv6(id: i64) -> String {
+    format!("[ff0e::{:x}:{:x}]", id >> 16, id & 0xffff)
+}
+
+fn row(id: i64, host: &str, state: State) -> RawRow {
     RawRow {
         id: Cell::Int(id.into()),
         cluster_id: Cell::Int(1),
         machine_id: Cell::Int(id.into()),
-        url: Cell::Text(format!("bin:239.{a}.{b}.{c}:5566")),
+        url: Cell::Text(format!("bin:{host}:5566")),
         state: Cell::Int(state.number().into()),
         ..RawRow::default()
     }

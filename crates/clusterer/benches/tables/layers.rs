@@ -15,7 +15,8 @@ pub(crate) fn tell(raw: &[RawRow], store: &Arc<dyn NodeStore>, runtime: &Runtime
     let text = |row: &Row| row.url.as_str().len() + row.description.len();
     let strings = Weight { bytes: parse(raw).iter().map(text).sum(), pieces: 0 };
     let (rows, table) = weigh(|| crate::table(parse(raw).into_iter().map(up).collect()));
-    let (deadlines, _) = weigh(|| [deadlines(&table), deadlines(&table)]);
+    let (deadlines, _) =
+        weigh(|| [deadlines(&table, SlotTimers::reserve), deadlines(&table, |_, _| ())]);
     let (prober, _) = weigh(|| prober(&table));
     let mut node = crate::core();
     let (core, view) = weigh(|| {
@@ -53,11 +54,11 @@ pub(crate) fn tell(raw: &[RawRow], store: &Arc<dyn NodeStore>, runtime: &Runtime
     tell("engine: what else, of one down", engine - idle);
 }
 
-/// One for each peer.
-fn deadlines(table: &Table) -> SlotTimers {
+/// One for each peer: of one kind everybody has one nearly always, of the other it comes and goes.
+fn deadlines(table: &Table, reserve: fn(&mut SlotTimers, usize)) -> SlotTimers {
     let slots = table.peers().count();
     let mut timers = SlotTimers::new();
-    timers.reserve(slots);
+    reserve(&mut timers, slots);
     (0..).take(slots).for_each(|slot| timers.set(slot, NOW.mono));
     timers
 }
