@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, START, node, status, target, up};
 use clusterer_node::{AdminState, LinkEvent, LinkFailure, Moment, State};
-use clusterer_probe::{Cause, Target};
+use clusterer_probe::{Action, Cause, Prober, Settings, Target};
 use std::time::Duration;
 
 fn next(bench: &Bench) -> Option<u64> {
@@ -24,7 +24,7 @@ fn the_next_attempt_of_a_peer_that_answers_is_its_next_ping() {
     let mut bench = Bench::answering(3);
     check_next(&mut bench, 1_000, "ping");
     bench.pass(20);
-    bench.actions.push(clusterer_probe::Action::Ping { link: bench.link(), nonce: 2 });
+    bench.actions.push(Action::Ping { link: bench.link(), nonce: 2 });
     bench.pong();
     check_next(&mut bench, 2_000, "ping");
 }
@@ -101,4 +101,20 @@ fn a_failure_is_what_a_link_a_missing_pong_or_a_module_tells() {
     for cause in [Cause::Administrator, Cause::DurationOver, Cause::Reload, Cause::Success] {
         assert!(!cause.is_failure(), "{cause:?}");
     }
+}
+
+#[test]
+fn no_ping_has_the_nonce_0() {
+    let mut bench = Bench::empty();
+    bench.prober = Prober::new(Settings::default(), -2);
+    bench.load(vec![(target(1, 2, 3), up())]);
+    bench.event(LinkEvent::Connected);
+    bench.pong();
+    bench.pass(1_000);
+    let nonce = |action: &Action| match action {
+        Action::Ping { nonce, .. } => Some(*nonce),
+        _ => None,
+    };
+    let nonces: Vec<i32> = bench.actions.iter().filter_map(nonce).collect();
+    assert_eq!(nonces, [-1, 1]);
 }
