@@ -20,14 +20,33 @@ pub(crate) struct Members {
     slots: Slots,
 }
 
-/// When each of the nodes is to be looked at, by its position. The earliest is first. There is one for each of a
-/// hundred thousand nodes: with a position of 4 bytes it takes 12, and not 16.
-pub(crate) type Looks = BinaryHeap<Reverse<(Moment, u32)>>;
+/// When each of the nodes is to be looked at. The earliest is first.
+pub(crate) type Looks = BinaryHeap<Reverse<Look>>;
+
+/// When a node is to be looked at. Packed, since there is one for each of a hundred thousand nodes: 12 bytes, and
+/// not 16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(packed(4))]
+pub(crate) struct Look {
+    pub(crate) at: Moment,
+    position: u32,
+}
+
+impl Look {
+    pub(crate) fn new(at: Moment, position: usize) -> Reverse<Self> {
+        // A table too long for that would not fit into memory either.
+        Reverse(Self { at, position: u32::try_from(position).unwrap_or(u32::MAX) })
+    }
+
+    pub(crate) fn position(self) -> usize {
+        usize::try_from(self.position).unwrap_or(usize::MAX)
+    }
+}
 
 /// A node that a module watches.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer<'m> {
-    pub(crate) position: u32,
+    pub(crate) position: usize,
     pub(crate) node: &'m Node,
     pub(crate) slot: &'m Slot,
 }
@@ -39,23 +58,22 @@ impl Members {
     }
 
     pub(crate) fn by_machine(&self, machine: MachineId) -> Option<Peer<'_>> {
-        self.at(u32::try_from(self.cluster()?.position(machine)?).ok()?)
+        self.at(self.cluster()?.position(machine)?)
     }
 
-    pub(crate) fn at(&self, position: u32) -> Option<Peer<'_>> {
-        let at = usize::try_from(position).ok()?;
-        let node = self.cluster()?.peers().get(at)?;
-        Some(Peer { position, node, slot: self.slots.get(at)? })
+    pub(crate) fn at(&self, position: usize) -> Option<Peer<'_>> {
+        let node = self.cluster()?.peers().get(position)?;
+        Some(Peer { position, node, slot: self.slots.get(position)? })
     }
 
     /// The slot of one of them, to be kept.
     pub(crate) fn share(&self, peer: Peer<'_>) -> Option<SharedSlot> {
-        self.slots.share(usize::try_from(peer.position).ok()?)
+        self.slots.share(peer.position)
     }
 
     /// All of them, in the order of the table.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Peer<'_>> {
-        (0..).zip(0..self.slots.len()).filter_map(|(position, _)| self.at(position))
+        (0..self.slots.len()).filter_map(|position| self.at(position))
     }
 
     /// Those that are not watched any more, after a reload.
@@ -75,9 +93,9 @@ impl Members {
     ) -> (Self, Looks) {
         let Registration { cluster, protocol, timeout, .. } = *registration;
         let mut due = vec![None; self.slots.len()];
-        for Reverse((at, position)) in looks {
-            if let Some(due) = usize::try_from(position).ok().and_then(|at| due.get_mut(at)) {
-                *due = Some(at);
+        for Reverse(look) in looks {
+            if let Some(due) = due.get_mut(look.position()) {
+                *due = Some(look.at);
             }
         }
         let cluster = cluster.and_then(|id| table.position(id));
@@ -88,18 +106,17 @@ impl Members {
             if node.row.url.protocol() != protocol {
                 return Wanted::Nobody;
             }
-            let known = self.by_machine(node.row.machine);
-            let Some(known) = known.and_then(|known| usize::try_from(known.position).ok()) else {
-                looks.push(Reverse((first_late(now, timeout), position)));
+            let Some(known) = self.by_machine(node.row.machine) else {
+                looks.push(Look::new(first_late(now, timeout), position));
                 return Wanted::New;
             };
             // Who was found silent has none until it is judged.
-            let at = due.get(known).copied().flatten();
-            looks.extend(at.map(|at| Reverse((at, position))));
-            Wanted::Kept(known)
+            let at = due.get(known.position).copied().flatten();
+            looks.extend(at.map(|at| Look::new(at, position)));
+            Wanted::Kept(known.position)
         };
         let wanted: Vec<Wanted> =
-            (0..).zip(peers).map(|(position, node)| watch(position, node)).collect();
+            peers.iter().enumerate().map(|(position, node)| watch(position, node)).collect();
         let slots = self.slots.reload(&wanted, now);
         (Self { table, cluster, slots }, looks.into())
     }

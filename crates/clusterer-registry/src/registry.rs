@@ -1,6 +1,6 @@
 //! Who is registered, and who is silent.
 
-use crate::members::{Looks, Members};
+use crate::members::{Look, Looks, Members};
 use crate::slot::Watch;
 use crate::{ClusterModule, Delivery, Epoch, ModuleEvent, Modules, RegisterError, Registration};
 use alloc::sync::Arc;
@@ -123,7 +123,7 @@ impl Registry {
             while let Some(position) = pop_due(looks, now) {
                 let Some(peer) = registered.members.at(position) else { continue };
                 match peer.slot.look(now, registered.registration.timeout) {
-                    Some(again) => looks.push(Reverse((again, position))),
+                    Some(again) => looks.push(Look::new(again, position)),
                     None => self.late.set((index, peer.node.key()), now),
                 }
             }
@@ -147,7 +147,7 @@ impl Registry {
                     until
                 }
             };
-            looks.push(Reverse((again, peer.position)));
+            looks.push(Look::new(again, peer.position));
         }
     }
 
@@ -191,12 +191,12 @@ impl Registry {
 }
 
 fn next(looks: &Looks) -> Option<Moment> {
-    looks.peek().map(|&Reverse((at, _))| at)
+    looks.peek().map(|&Reverse(look)| look.at)
 }
 
-fn pop_due(looks: &mut Looks, now: Moment) -> Option<u32> {
+fn pop_due(looks: &mut Looks, now: Moment) -> Option<usize> {
     next(looks).filter(|&at| at <= now)?;
-    looks.pop().map(|Reverse((_, position))| position)
+    looks.pop().map(|Reverse(look)| look.position())
 }
 
 impl fmt::Debug for Registry {

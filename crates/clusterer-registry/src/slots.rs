@@ -51,12 +51,12 @@ impl Slots {
     }
 
     pub(crate) fn get(&self, place: usize) -> Option<&Slot> {
-        let (block, at) = split(*self.slots.get(place)?)?;
+        let (block, at) = split(*self.slots.get(place)?);
         self.blocks.get(block)?.get(at)
     }
 
     pub(crate) fn share(&self, place: usize) -> Option<SharedSlot> {
-        let (block, at) = split(*self.slots.get(place)?)?;
+        let (block, at) = split(*self.slots.get(place)?);
         Some(SharedSlot { block: self.blocks.get(block)?.clone(), at })
     }
 
@@ -71,7 +71,7 @@ impl Slots {
             Wanted::Nobody => None,
             Wanted::New => next.next(),
             Wanted::Kept(place) => {
-                let (from, at) = split(*self.slots.get(place)?)?;
+                let (from, at) = split(*self.slots.get(place)?);
                 let to = moved.get_mut(from)?;
                 if to.is_none() {
                     blocks.push(self.blocks.get(from)?.clone());
@@ -85,10 +85,10 @@ impl Slots {
     }
 }
 
-/// The block of a slot, and which one it is in there.
-fn split(slot: u32) -> Option<(usize, usize)> {
-    let slot = usize::try_from(slot).ok().filter(|_| slot != NOBODY)?;
-    Some((slot / BLOCK, slot % BLOCK))
+/// The block of a slot, and which one it is in there. That of [`NOBODY`] does not exist.
+fn split(slot: u32) -> (usize, usize) {
+    let slot = usize::try_from(slot).unwrap_or(usize::MAX);
+    (slot / BLOCK, slot % BLOCK)
 }
 
 #[cfg(test)]
