@@ -28,7 +28,7 @@ pub struct SlotTimers {
 
 /// Packed, since there is one for each of a hundred thousand links: 12 bytes, and not 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 struct Entry {
     at: Moment,
     slot: u32,

@@ -26,7 +26,7 @@ pub(crate) type Looks = BinaryHeap<Reverse<Look>>;
 /// When a node is to be looked at. Packed, since there is one for each of a hundred thousand nodes: 12 bytes, and
 /// not 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 pub(crate) struct Look {
     pub(crate) at: Moment,
     position: u32,
