@@ -56,14 +56,18 @@ pub(crate) async fn answer_guarded(
     request: &[u8],
     guard: &dyn Guard,
 ) -> JsonAnswer {
-    let Ok(text) = std::str::from_utf8(request) else { return JsonAnswer::ParseError };
-    let Ok(whole) = serde_json::from_str::<&RawValue>(text) else { return JsonAnswer::ParseError };
+    let text = std::str::from_utf8(request).ok();
+    let Some(whole) = text.and_then(|text| serde_json::from_str::<&RawValue>(text).ok()) else {
+        table.note_other();
+        return JsonAnswer::ParseError;
+    };
     if !whole.get().starts_with('[') {
         let reply = Call::parse(whole).answer(table, guard).await;
         return reply.map_or(JsonAnswer::None, JsonAnswer::Reply);
     }
     let calls = serde_json::from_str::<Vec<&RawValue>>(whole.get()).unwrap_or_default();
     if calls.is_empty() || calls.len() > MAX_BATCH {
+        table.note_other();
         return JsonAnswer::Reply(Call::Invalid { id: "null" }.refuse());
     }
     let mut replies = Vec::new();
@@ -147,7 +151,10 @@ impl<'a> Call<'a> {
 
     /// Nothing for a notification, also for one that went wrong.
     async fn answer(self, table: &CommandTable, guard: &dyn Guard) -> Option<String> {
-        let Self::Valid { method, params, id } = self else { return Some(self.refuse()) };
+        let Self::Valid { method, params, id } = self else {
+            table.note_other();
+            return Some(self.refuse());
+        };
         let result = run(table, guard, &method, params).await;
         let id = id?;
         Some(match result {
@@ -172,9 +179,10 @@ async fn run(
     params: Params,
 ) -> Result<MiData, RpcError> {
     let Some(spec) = table.spec(method) else {
+        table.note_other();
         return Err(RpcError::new(-32601, "Method not found"));
     };
-    let args = bind(spec, params)?;
+    let args = bind(spec, params).inspect_err(|_| table.note_refused(spec))?;
     let run = Box::pin(async { table.run(spec.name, args).await.unwrap_or(MiReply::Failed) });
     match guard.watch(spec.name, run).await {
         MiReply::Answer { data: Some(data), .. } => Ok(data),

@@ -73,6 +73,7 @@ mod reference;
 #[cfg(any(feature = "datagram", feature = "http"))]
 mod remedy;
 mod reply;
+mod requests;
 #[cfg(any(feature = "datagram", feature = "fifo"))]
 mod runner;
 mod spec;
@@ -105,6 +106,7 @@ pub use jsonrpc::JsonAnswer;
 pub use parse::NotJson;
 pub use reference::reference;
 pub use reply::{MiNode, MiReply, MiValue};
+pub use requests::describe_metrics;
 #[cfg(any(feature = "datagram", feature = "fifo"))]
 pub use runner::MAX_JSON;
 pub use spec::{BoxFuture, Kind, MiCommand, Param, Presence, Spec, command};

@@ -49,7 +49,10 @@ pub(crate) struct Runner {
 impl Runner {
     /// `None` if there is no such command.
     pub(crate) async fn text(&self, command: &str, args: Args) -> Option<MiReply> {
-        self.table.spec(command)?;
+        if self.table.spec(command).is_none() {
+            self.table.note_other();
+            return None;
+        }
         let run = async { self.table.run(command, args).await.unwrap_or(MiReply::Failed) };
         Some(self.patience.watch(command, Box::pin(run)).await)
     }

@@ -2,17 +2,29 @@
 
 use std::sync::Arc;
 
+use metrics::Counter;
 use thiserror::Error;
 
+use crate::requests::{self, Outcomes};
 use crate::{ArgError, Args, MiCommand, MiData, MiNode, MiReply, Param, Presence, Spec};
 
 /// The commands of a program, by name.
 ///
 /// Fill it while the program starts, then share it in an [`Arc`]: running a command needs no lock.
 /// `help` and `which` are part of every table, since only the table knows all names.
-#[derive(Default)]
+///
+/// Requests are counted by command and outcome, by the `metrics` recorder that is installed when the table is
+/// made: see [`describe_metrics`](crate::describe_metrics).
 pub struct CommandTable {
-    commands: Vec<Arc<dyn MiCommand>>,
+    commands: Vec<Known>,
+    help: Outcomes,
+    which: Outcomes,
+    other: Counter,
+}
+
+struct Known {
+    command: Arc<dyn MiCommand>,
+    outcomes: Outcomes,
 }
 
 const HELP: Spec = Spec::new(
@@ -26,7 +38,12 @@ const WHICH: Spec = Spec::new("which", &[], "Lists the commands").also("core:whi
 impl CommandTable {
     /// A table with `help` and `which` only.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            commands: Vec::new(),
+            help: Outcomes::of(HELP.name),
+            which: Outcomes::of(WHICH.name),
+            other: requests::other(),
+        }
     }
 
     /// Adds a command after those added before.
@@ -39,13 +56,14 @@ impl CommandTable {
                 return Err(DuplicateCommand { name });
             }
         }
-        self.commands.push(command);
+        let outcomes = Outcomes::of(command.spec().name);
+        self.commands.push(Known { command, outcomes });
         Ok(())
     }
 
     /// What is known about each command, in the order in which they were added, `help` and `which` last.
     pub fn specs(&self) -> impl Iterator<Item = &Spec> {
-        self.commands.iter().map(|command| command.spec()).chain([&HELP, &WHICH])
+        self.commands.iter().map(|known| known.command.spec()).chain([&HELP, &WHICH])
     }
 
     /// What is known about the command that has this name, old or new.
@@ -63,16 +81,39 @@ impl CommandTable {
     /// # Errors
     /// When there is no command of that name. What goes wrong inside a command is a [`MiReply`].
     pub async fn run(&self, name: &str, args: Args) -> Result<MiReply, UnknownCommand> {
-        if let Some(command) = self.commands.iter().find(|command| command.spec().is_called(name)) {
-            return Ok(command.run(args).await);
+        if let Some(known) = self.known(name) {
+            let running = known.outcomes.begin();
+            let reply = known.command.run(args).await;
+            running.ended(&reply);
+            return Ok(reply);
         }
-        if HELP.is_called(name) {
-            return Ok(self.help(&args).unwrap_or_else(MiReply::from));
-        }
-        if WHICH.is_called(name) {
-            return Ok(self.which());
-        }
-        Err(UnknownCommand { name: name.to_owned() })
+        let (outcomes, reply) = if HELP.is_called(name) {
+            (&self.help, self.help(&args).unwrap_or_else(MiReply::from))
+        } else if WHICH.is_called(name) {
+            (&self.which, self.which())
+        } else {
+            self.note_other();
+            return Err(UnknownCommand { name: name.to_owned() });
+        };
+        outcomes.begin().ended(&reply);
+        Ok(reply)
+    }
+
+    /// A request that is no command's is counted. For those who find that out before they run one.
+    pub(crate) fn note_other(&self) {
+        self.other.increment(1);
+    }
+
+    /// A request whose parameters are none of the command's is counted.
+    #[cfg(feature = "json")]
+    pub(crate) fn note_refused(&self, spec: &Spec) {
+        let known = self.known(spec.name).map(|known| &known.outcomes);
+        let own = if spec.name == WHICH.name { &self.which } else { &self.help };
+        known.unwrap_or(own).refused();
+    }
+
+    fn known(&self, name: &str) -> Option<&Known> {
+        self.commands.iter().find(|known| known.command.spec().is_called(name))
     }
 
     /// Old scripts see the old names. Clients of 4.0 look up there whatever they are about to call.
@@ -116,6 +157,12 @@ fn describe(param: &Param) -> MiData {
         ("default", default.into()),
         ("meaning", param.doc.into()),
     ])
+}
+
+impl Default for CommandTable {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl std::fmt::Debug for CommandTable {
