@@ -1,6 +1,7 @@
 //! The MI commands of the daemon. The reference in `docs/mi.md` is made from them
 //! (`UPDATE_EXPECT=1 cargo test -p clustererd` writes it).
 
+use crate::log::LogControl;
 use anyhow::Result;
 use clusterer::Cluster;
 use clusterer_mi::{CommandTable, uptime, version};
@@ -11,10 +12,12 @@ use std::sync::Arc;
 pub(crate) fn commands(
     cluster: &Cluster,
     ratelimit: Option<&RateLimit>,
+    log: &LogControl,
 ) -> Result<Arc<CommandTable>> {
     let mut table = CommandTable::new();
     table.add(uptime())?;
     table.add(version(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")))?;
+    table.add(log.command())?;
     for command in clusterer::mi::commands(cluster) {
         table.add(command)?;
     }
@@ -53,7 +56,7 @@ configuration has a section `[ratelimit]`.
         let store = Arc::new(MemoryStore::default());
         let cluster = Cluster::builder(MachineId::new(1).unwrap(), store).start().await.unwrap();
         let ratelimit = RateLimit::new(Config::default(), cluster.now());
-        let table = commands(&cluster, Some(&ratelimit)).unwrap();
+        let table = commands(&cluster, Some(&ratelimit), &LogControl::of_nothing()).unwrap();
         let text = format!("{HEAD}{}", clusterer_mi::reference(&table));
         expect_file!["../../../docs/mi.md"].assert_eq(&format!("{}\n", text.trim_end()));
         cluster.shutdown().await;

@@ -16,8 +16,7 @@ mod run;
 mod status;
 
 use clap::{Parser, Subcommand};
-use config::{Config, LogLevel};
-use log::LogControl;
+use config::{Config, LogFormat};
 use run::Failure;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -78,10 +77,19 @@ fn run_node(path: &Path) -> ExitCode {
         Ok(config) => config,
         Err(error) => return refuse(&error.to_string()),
     };
-    let LogLevel(level) = config.log.level.value;
-    match run::run(config, path, LogControl::install(level)) {
+    let log = match log::begin(&config.log) {
+        Ok(log) => log,
+        Err(error) => return refuse(&format!("{error:#}")),
+    };
+    let format = config.log.format.value;
+    match run::run(config, path, log) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Start(why)) => refuse(&why),
+        // A line for whoever started it, unless whatever reads lines expects objects.
+        Err(Failure::Start(why)) if format == LogFormat::Text => refuse(&why),
+        Err(Failure::Start(why)) => {
+            tracing::error!("{why}");
+            ExitCode::from(WRONG)
+        }
         Err(Failure::Run(error)) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE

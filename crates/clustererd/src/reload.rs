@@ -2,7 +2,7 @@
 
 use crate::config::{
     AUTO_RELOAD, Config, ConfigError, Difference, Effect, HTTP_HOSTS, HTTP_TOKEN_FILE, LOG_LEVEL,
-    LogLevel, Values,
+    Values,
 };
 use crate::http;
 use crate::log::LogControl;
@@ -80,8 +80,7 @@ impl Reloader {
         {
             access.set_hosts(&section.host_names());
         } else if path == LOG_LEVEL.path {
-            let LogLevel(level) = config.log.level.value;
-            self.log.set_level(level);
+            self.log.set_level(config.log.level.value);
         }
     }
 

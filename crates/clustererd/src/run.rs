@@ -60,7 +60,7 @@ pub(crate) fn run(config: Config, path: &Path, log: LogControl) -> Result<(), Fa
         let mut signals = Signals::catch().map_err(Failure::Run)?;
         // The database may take its time: until it answers, what is asked here is to end.
         let node = tokio::select! {
-            node = Node::start(&config, passed) => node?,
+            node = Node::start(&config, passed, &log) => node?,
             () = signals.end() => {
                 tracing::info!("ended before it had started");
                 return Ok(());
@@ -113,7 +113,7 @@ struct Signals {
 
 impl Node {
     /// Starts in an order in which whatever can be wrong is found before anything is seen from outside.
-    async fn start(config: &Config, mut passed: Passed) -> Result<Self, Failure> {
+    async fn start(config: &Config, mut passed: Passed, log: &LogControl) -> Result<Self, Failure> {
         let exporter = match &config.metrics {
             Some(metrics) => {
                 let exporter = Exporter::bind(metrics.listen.value.0, &mut passed)
@@ -137,7 +137,7 @@ impl Node {
             Some(module) => Some(start_ratelimit(module, &cluster).await?),
             None => None,
         };
-        let table = commands(&cluster, ratelimit.as_ref()).map_err(Failure::Run)?;
+        let table = commands(&cluster, ratelimit.as_ref(), log).map_err(Failure::Run)?;
         let fifo = match fifo {
             Some(fifo) => {
                 Some(fifo.serve(table.clone()).map_err(|error| Failure::Run(error.into()))?)

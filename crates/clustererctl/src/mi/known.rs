@@ -6,6 +6,10 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("clusterer_list", "Lists the clusters with their nodes and states"),
     ("clusterer_reload", "Loads the node table anew from the database"),
     ("clusterer_set_status", "Sets the status of a machine in a cluster"),
+    (
+        "log_level",
+        "Shows the least severe level that is logged, or sets it until the configuration says another",
+    ),
     ("rl_bin_status", "Lists the up nodes that pipes are sent to and accepted from"),
     ("rl_check", "Counts one call into a pipe and tells whether it is allowed or limited"),
     ("rl_list", "Lists the pipes and what the cluster counted in the last tick"),

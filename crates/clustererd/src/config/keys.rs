@@ -3,7 +3,7 @@
 
 use super::key::{Entry, Key};
 use super::kind::{Flag, Hosts, Integer, Listeners, Mode, OffOrPeriod, Optional, Parsed, Period};
-use super::value::{AbsolutePath, Account, Algorithm, LogLevel, SqlName, TcpAddress};
+use super::value::{AbsolutePath, Account, Algorithm, LogFormat, LogLevel, SqlName, TcpAddress};
 use clusterer_db::DbUrl;
 use clusterer_mi::DatagramAddress;
 use std::ops::RangeInclusive;
@@ -107,6 +107,7 @@ pub(crate) const KEYS: &[&dyn Entry] = &[
     &REPL_PIPES_AUTH_CHECK,
     &WINDOW_SIZE,
     &SLOT_PERIOD,
+    &LOG_FORMAT,
     &LOG_LEVEL,
 ];
 
@@ -435,8 +436,16 @@ pub(crate) static SLOT_PERIOD: Key<Integer> = Key {
     meaning: "A slot of that window; the window is a whole number of slots.",
 };
 
+pub(crate) static LOG_FORMAT: Key<Parsed<LogFormat>> = Key {
+    path: "log.format",
+    kind: Parsed::with_default("text", "\"text\" or \"json\""),
+    meaning: "Lines for people, or a JSON object a line: `timestamp` (RFC 3339, UTC), `level`, `target`, \
+              `message`, and what is particular to the message beside them.",
+};
+
 pub(crate) static LOG_LEVEL: Key<Parsed<LogLevel>> = Key {
     path: "log.level",
     kind: Parsed::with_default("info", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
-    meaning: "The least severe messages that are logged.",
+    meaning: "The least severe messages that are logged. The MI command `log_level` changes it until this \
+              does.",
 };

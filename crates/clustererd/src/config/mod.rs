@@ -24,7 +24,7 @@ pub(crate) use error::ConfigError;
 pub(crate) use keys::{AUTO_RELOAD, HTTP_HOSTS, HTTP_TOKEN_FILE, LOG_LEVEL};
 pub(crate) use reference::reference;
 pub(crate) use section::{Bin, Clusterer, Datagram, Fifo, Http, Log, Metrics, RateLimit};
-pub(crate) use value::LogLevel;
+pub(crate) use value::{LogFormat, LogLevel};
 pub(crate) use values::{Difference, Effect, Values};
 
 use error::{Place, Position};

@@ -113,6 +113,7 @@ pub(crate) struct RateLimit {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Log {
+    pub(crate) format: Key<String>,
     pub(crate) level: Key<String>,
 }
 

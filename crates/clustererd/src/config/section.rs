@@ -4,7 +4,7 @@ use super::error::{ConfigError, Place};
 use super::key::{self, Key, Setting};
 use super::kind::Integer;
 use super::source::{Source, Span};
-use super::value::{AbsolutePath, Account, HostName, LogLevel, SqlName, TcpAddress};
+use super::value::{AbsolutePath, Account, HostName, LogFormat, LogLevel, SqlName, TcpAddress};
 use super::{duration, keys, raw};
 use clusterer_db::{DbUrl, TableNames};
 use clusterer_mi::{DatagramAddress, DatagramConfig, DatagramError, HttpConfig, HttpError};
@@ -74,6 +74,7 @@ pub(crate) struct RateLimit {
 
 /// `[log]`
 pub(crate) struct Log {
+    pub(crate) format: Setting<LogFormat>,
     pub(crate) level: Setting<LogLevel>,
 }
 
@@ -308,7 +309,10 @@ impl Log {
     ) -> Result<Self, ConfigError> {
         let (raw, span) = or_empty(section);
         let at = &source.section(span);
-        Ok(Self { level: keys::LOG_LEVEL.read(raw.level, at)? })
+        Ok(Self {
+            format: keys::LOG_FORMAT.read(raw.format, at)?,
+            level: keys::LOG_LEVEL.read(raw.level, at)?,
+        })
     }
 }
 

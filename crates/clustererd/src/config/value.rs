@@ -157,8 +157,31 @@ impl FromStr for Algorithm {
     }
 }
 
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Json,
+    Text,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("unknown format")]
+pub(crate) struct LogFormatError;
+
+impl FromStr for LogFormat {
+    type Err = LogFormatError;
+
+    fn from_str(text: &str) -> Result<Self, LogFormatError> {
+        match text {
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            _ => Err(LogFormatError),
+        }
+    }
+}
+
 /// How much is logged.
-#[derive(Hash)]
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub(crate) struct LogLevel(pub(crate) tracing::Level);
 
 #[derive(Debug, thiserror::Error)]
@@ -178,5 +201,18 @@ impl FromStr for LogLevel {
             "trace" => Level::TRACE,
             _ => return Err(LogLevelError),
         }))
+    }
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use tracing::Level;
+        f.write_str(match self.0 {
+            Level::ERROR => "error",
+            Level::WARN => "warn",
+            Level::INFO => "info",
+            Level::DEBUG => "debug",
+            Level::TRACE => "trace",
+        })
     }
 }

@@ -406,6 +406,7 @@ fn wrong_values_of_ratelimit() {
             "[ratelimit]\nslot_period = 300",
             "[ratelimit]\nwindow_size = 1\nslot_period = 1001",
             "[log]\nlevel = 'loud'",
+            "[log]\nformat = 'xml'",
         ],
         expect![[r#"
             node.toml:5:18: ratelimit.timer_interval: 0, expected an integer of seconds from 1 to 31536000
@@ -416,6 +417,7 @@ fn wrong_values_of_ratelimit() {
             node.toml:5:15: ratelimit.slot_period: slot_period must divide the window of 10000 ms exactly, into at most 65536 slots, is 300
             node.toml:6:15: ratelimit.slot_period: slot_period must divide the window of 1000 ms exactly, into at most 65536 slots, is 1001
             node.toml:5:9: log.level: unknown level, expected "error", "warn", "info", "debug" or "trace"
+            node.toml:5:10: log.format: unknown format, expected "text" or "json"
         "#]],
     );
 }

@@ -12,6 +12,7 @@ fn other_value(path: &str) -> &'static str {
         "clusterer.db_url" => "'sqlite:others.db'",
         "clusterer.ping_interval" | "clusterer.db_connect_timeout" => "'7s'",
         "clusterer.ping_timeout" => "'70ms'",
+        "log.format" => "'json'",
         "log.level" => "'debug'",
         "metrics.listen" | "mi.http.listen" => "'127.0.0.1:7777'",
         "mi.fifo.fifo_mode" | "mi.datagram.unix_socket_mode" => "0o600",

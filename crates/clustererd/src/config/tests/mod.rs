@@ -6,7 +6,7 @@ mod changes;
 use super::Config;
 use super::error::ConfigError;
 use super::keys::KEYS;
-use super::value::{AbsolutePath, Account, LogLevel, TcpAddress};
+use super::value::{AbsolutePath, Account, LogFormat, LogLevel, TcpAddress};
 use clusterer_db::{DbUrl, TableNames};
 use clusterer_node::ClusterId;
 use clusterer_ratelimit::Parameters;
@@ -160,6 +160,7 @@ fn assert_defaults(config: Config) {
     assert_settings!(metrics, "metrics", |at: &TcpAddress| at.0.to_string(), {
         listen: "127.0.0.1:9464",
     });
+    assert_settings!(config.log, "log", LogFormat::clone, { format: LogFormat::Text, });
     assert_settings!(config.log, "log", |level: &LogLevel| level.0, {
         level: tracing::Level::INFO,
     });
