@@ -1,14 +1,14 @@
 //! A module that is called where things happen: on the thread that received, or found out.
 
 use crate::clock::Clock;
-use crate::guard::guarded;
+use crate::guard::{Panics, guarded};
 use crate::log_limit::Pace;
 use crate::metric;
 use crate::worker::SLOW;
 use arc_swap::ArcSwapOption;
 use clusterer_bin::Packet;
 use clusterer_registry::{ClusterModule, Delivery, Malformed, ModuleEvent, PacketContext, Run};
-use metrics::{Counter, Histogram};
+use metrics::Histogram;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ pub(crate) struct Inline {
 
 impl Inline {
     pub(crate) fn new(name: String, clock: Arc<dyn Clock>, module: Arc<dyn ClusterModule>) -> Self {
-        let (callbacks, panics) = (metric::module_callbacks(&name), metric::module_panics(&name));
+        let (callbacks, panics) = (metric::module_callbacks(&name), Panics::of(&name));
         let guarded = Guarded { name, panics, module: Some(module) };
         let (module, slow) = (ArcSwapOption::from_pointee(guarded), Mutex::default());
         Self { clock, module, callbacks, slow }
@@ -84,7 +84,7 @@ impl ClusterModule for Inline {
         let module = self.module.load();
         let Some(module) = &*module else {
             while run.next().is_some() {}
-            return metric::dropped("stopped", run.taken);
+            return metric::dropped(metric::STOPPED, run.taken);
         };
         loop {
             let before = run.taken;
@@ -113,7 +113,7 @@ impl ClusterModule for Inline {
 /// A module whose code is only run guarded.
 struct Guarded {
     name: String,
-    panics: Counter,
+    panics: Panics,
     /// Until it is dropped.
     module: Option<Arc<dyn ClusterModule>>,
 }

@@ -2,7 +2,7 @@
 
 use crate::batch::{Batch, Entry};
 use crate::channel::Channel;
-use crate::guard::guarded;
+use crate::guard::{Panics, guarded};
 use crate::log_limit::{LogLimit, Pace};
 use crate::metric;
 use crate::tally::Tally;
@@ -24,7 +24,7 @@ pub(crate) struct Worker {
     tally: Tally,
     callbacks: Histogram,
     dropped: Counter,
-    panics: Counter,
+    panics: Panics,
 }
 
 impl Worker {
@@ -34,7 +34,7 @@ impl Worker {
         malformed: Arc<LogLimit>,
     ) -> Self {
         let (callbacks, panics) =
-            (metric::module_callbacks(&channel.name), metric::module_panics(&channel.name));
+            (metric::module_callbacks(&channel.name), Panics::of(&channel.name));
         let dropped = metric::malformed();
         let (slow, tally) = (Pace::default(), Tally::default());
         Self { channel, module, malformed, slow, tally, callbacks, dropped, panics }
