@@ -42,7 +42,7 @@ impl NodeView<'_> {
     }
 
     /// When it is dialled or pinged next; of one that is temporarily disabled, when it counts as up again;
-    /// `None` if it is left alone. Like [`NodeView::round_trip`] and [`NodeView::sent`] this is the figure of
+    /// `None` if it is left alone. Like [`NodeView::round_trip`] and [`NodeView::sent_by_others`] this is the figure of
     /// now, however old the view is, of a node that is up or connected in it, or was ever sent to or reached; of
     /// another one, it is the view's. A moment that is over means that it happens in these milliseconds, or
     /// when a late answer has been judged.
@@ -57,15 +57,16 @@ impl NodeView<'_> {
         self.status.figures.as_ref()?.round_trip()
     }
 
-    /// What modules have sent to it: what was queued on its link, also if that broke before it went out.
-    /// Kept across reloads.
+    /// What modules that do not watch it have sent to it: those that are not registered for its cluster and
+    /// protocol. What was queued on its link counts, also if that broke before it went out. Kept across reloads.
     #[must_use]
-    pub fn sent(&self) -> Volume {
+    pub fn sent_by_others(&self) -> Volume {
         self.status.figures.as_ref().map(|figures| figures.sent.read()).unwrap_or_default()
     }
 
-    /// Counts a packet of so many bytes that was queued for it. For drivers. Any thread; no lock, no allocation.
-    pub fn count_sent(&self, bytes: usize) {
+    /// Counts a packet of so many bytes that such a module has queued for it. For drivers. Any thread; no lock, no
+    /// allocation.
+    pub fn count_sent_by_other(&self, bytes: usize) {
         if let Some(figures) = &self.status.figures {
             figures.sent.count(bytes);
         }

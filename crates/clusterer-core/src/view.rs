@@ -133,7 +133,7 @@ impl View {
     /// across reloads. The figure of now, however old the view is.
     #[must_use]
     pub fn traffic(&self, key: NodeKey) -> Option<Traffic> {
-        let sent = self.node(key)?.sent();
+        let sent = self.node(key)?.sent_by_others().plus(self.modules.sent(key));
         Some(Traffic { received: self.modules.received(key), sent })
     }
 

@@ -3,7 +3,7 @@
 use crate::members::Peer;
 use crate::registry::Registered;
 use crate::slot::Slot;
-use crate::{ClusterModule, Epoch, PacketContext, Registration, Route, Volume, Watched};
+use crate::{ClusterModule, Epoch, Outlet, PacketContext, Registration, Route, Volume, Watched};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use clusterer_bin::{Dialect, Packet};
@@ -224,6 +224,20 @@ impl Modules {
         self.slots_of(node).map(|slot| slot.received.read()).fold(Volume::default(), Volume::plus)
     }
 
+    /// What was sent to a node by the modules that watch it.
+    #[must_use]
+    pub fn sent(&self, node: NodeKey) -> Volume {
+        self.slots_of(node).map(|slot| slot.sent.read()).fold(Volume::default(), Volume::plus)
+    }
+
+    /// Where what a module sends to a cluster is counted; `None` if it is not registered for that.
+    #[must_use]
+    pub fn outlet(&self, name: &str, cluster: ClusterId) -> Option<Outlet<'_>> {
+        let mut named = self.named(name.as_bytes()).iter();
+        let registered = named.find(|registered| registered.cluster() == Some(cluster))?;
+        Some(Outlet::new(&registered.members))
+    }
+
     /// When any module of its cluster last heard a node; `None` if none watches it.
     #[must_use]
     pub fn last_heard(&self, node: NodeKey) -> Option<Moment> {
@@ -269,6 +283,7 @@ impl Registered {
             last_seen: slot.last_seen(),
             shut_until: slot.shut_until(now),
             received: slot.received.read(),
+            sent: slot.sent.read(),
         })
     }
 }

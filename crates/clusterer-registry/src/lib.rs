@@ -81,6 +81,7 @@ extern crate std;
 mod admit;
 mod members;
 mod module;
+mod outlet;
 mod registration;
 mod registry;
 mod route;
@@ -92,6 +93,7 @@ mod watched;
 
 pub use admit::{DropReason, Modules, Verdict};
 pub use module::{ClusterModule, Delivery, Malformed, ModuleEvent, PacketContext, Run};
+pub use outlet::Outlet;
 pub use registration::{RegisterError, Registration};
 pub use registry::{Notice, Registry};
 pub use route::{Epoch, Pass, Route};

@@ -15,4 +15,6 @@ pub struct Watched {
     pub shut_until: Option<Moment>,
     /// What the module has taken from it.
     pub received: Volume,
+    /// What the module has sent to it: what was queued on its link, also if that broke before it went out.
+    pub sent: Volume,
 }

@@ -60,15 +60,16 @@ impl Drawing {
     pub(crate) fn of(cluster: &Cluster, at: Moment, sections: Arc<Drawn>, version: u64) -> Self {
         let view = cluster.view();
         let modules = view.modules();
-        let nodes = view.nodes().map(|node| ShownNode {
-            figures: Figures {
+        let nodes = view.nodes().map(|node| {
+            let key = node.node.key();
+            let figures = Figures {
                 next_attempt: node.next_attempt(),
                 round_trip: node.round_trip(),
-                received: modules.received(node.node.key()),
-                sent: node.sent(),
+                received: modules.received(key),
+                sent: modules.sent(key).plus(node.sent_by_others()),
                 queued_bytes: node.link.map_or(0, |link| cluster.queued_bytes(link)),
-            },
-            version,
+            };
+            ShownNode { figures, version }
         });
         let registrations = modules.registrations().map(|registration| ShownModule {
             registration: registration.clone(),

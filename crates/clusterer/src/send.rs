@@ -50,6 +50,7 @@ impl Cluster {
         let mut writer = PacketWriter::new(Dialect::V22, module, command, origin);
         write(&mut writer);
         let packet = writer.encode().map_err(SendToError::TooLong)?;
+        let outlet = view.modules().outlet(module, cluster);
         let mut report = SendReport::default();
         for node in nodes.iter().filter(|node| node.node.row.url.protocol() == protocol) {
             let machine = node.node.row.machine;
@@ -58,7 +59,11 @@ impl Cluster {
                     let packet = packet.to(machine.get());
                     let bytes = packet.len();
                     let sent = transport.send(link, packet).map_err(SkipReason::Link);
-                    sent.inspect(|()| node.count_sent(bytes))
+                    sent.inspect(|()| {
+                        if !outlet.is_some_and(|outlet| outlet.count(machine, bytes)) {
+                            node.count_sent_by_other(bytes);
+                        }
+                    })
                 }
                 (State::Up, None) => Err(SkipReason::NoLink),
                 (state, _) => Err(SkipReason::State(state)),

@@ -214,15 +214,18 @@ fn traffic_is_counted_both_ways_by_node_and_survives_reloads_and_moves() {
     let bytes = PacketWriter::new(Dialect::V22, "m", 0, origin).finish(1).unwrap().to_vec();
     let packet = Packet::parse(Dialect::V22, &bytes).unwrap();
     let _ = view.admit(ip(2), &packet, Moment::from_millis(7));
-    view.node(node(2)).unwrap().count_sent(100);
+    view.node(node(2)).unwrap().count_sent_by_other(100);
+    let outlet = view.modules().outlet("m", node(2).cluster).unwrap();
+    assert!(outlet.count(node(2).machine, 50) && !outlet.count(node(9).machine, 50));
+    assert!(view.modules().outlet("other", node(2).cluster).is_none());
     let mut moved = rows();
     moved[1] = row(2, "bin:127.0.0.9:5566", 1);
     bench.load(&moved);
     let later = bench.view();
-    later.node(node(2)).unwrap().count_sent(11);
+    later.node(node(2)).unwrap().count_sent_by_other(11);
     for view in [&view, &later] {
         let traffic = view.traffic(node(2)).unwrap();
-        assert_eq!((traffic.sent.packets, traffic.sent.bytes), (2, 111));
+        assert_eq!((traffic.sent.packets, traffic.sent.bytes), (3, 161));
         let received = (traffic.received.packets, traffic.received.bytes);
         assert_eq!(received, (1, bytes.len() as u64));
         assert_eq!(view.last_seen(node(2)), Some(Moment::from_millis(7)));
@@ -231,11 +234,15 @@ fn traffic_is_counted_both_ways_by_node_and_survives_reloads_and_moves() {
     }
     bench.load(&rows()[..1]);
     bench.load(&rows());
-    assert_eq!(bench.view().node(node(2)).unwrap().sent().packets, 2, "no view was between");
+    assert_eq!(
+        bench.view().node(node(2)).unwrap().sent_by_others().packets,
+        2,
+        "no view was between"
+    );
     bench.load(&rows()[..1]);
     bench.view();
     bench.load(&rows());
-    assert_eq!(bench.view().node(node(2)).unwrap().sent().packets, 0, "it is a new node");
+    assert_eq!(bench.view().node(node(2)).unwrap().sent_by_others().packets, 0, "it is a new node");
 }
 
 #[test]
