@@ -176,7 +176,7 @@ impl<'a> Work<'a> {
         let after = self.node.figures()?;
         let grown =
             |name: &str| -> Result<u64> { Ok(after.sum(name)?.saturating_sub(before.sum(name)?)) };
-        let received = grown("clusterer_bin_packets_received_total")?;
+        let received = grown("clusterer_bin_received_packets_total")?;
         ensure!(received == round.packets, "{received} of {} packets received", round.packets);
         let (taken, dropped) = (pipes_taken(&grown)?, dropped(&grown)?);
         let pipes = self.shape.pipes() as u64;

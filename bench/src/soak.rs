@@ -77,7 +77,7 @@ pub(crate) fn run(bench: &Bench, minutes: u32) -> Result<Section> {
         outcome.and(churned)
     })?;
     let figures = node.figures()?;
-    let packets = figures.sum("clusterer_bin_packets_received_total")?;
+    let packets = figures.sum("clusterer_bin_received_packets_total")?;
     let reloads = figures.sum("clusterer_reloads_total")?;
     let (before, after) = halves(&samples).context("too few samples")?;
     let allowed = before * (1.0 + GROWTH) + GROWTH_KIB;

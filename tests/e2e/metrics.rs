@@ -56,7 +56,7 @@ fn the_exporter_shows_traffic_states_and_drops() -> Result<()> {
     b.wait_state(1, 1)?;
     wait_for("packets go in and out", PATIENCE, || {
         let text = scrape(exporter)?;
-        let flows = ["clusterer_bin_packets_received_total", "clusterer_bin_packets_sent_total"];
+        let flows = ["clusterer_bin_received_packets_total", "clusterer_bin_sent_packets_total"];
         Ok(flows.iter().all(|flow| value(&text, flow) > 0.0).then_some(()))
     })?;
     let state = |state| {
@@ -74,6 +74,20 @@ fn the_exporter_shows_traffic_states_and_drops() -> Result<()> {
         let counts = [series("count", ""), series("bucket", ",le=\"10\""), series("sum", "")];
         Ok(counts.iter().all(|&count| count > 0.0).then_some(()))
     })?;
+
+    wait_for("each way between the two is counted by module and node", PATIENCE, || {
+        let text = scrape(exporter)?;
+        let by_module = "{cluster_id=\"1\",machine_id=\"2\",module=\"ratelimit\"}";
+        let ways = ["received_packets", "received_bytes", "sent_packets", "sent_bytes"];
+        let counted = |way| value(&text, &format!("clusterer_node_{way}_total{by_module}"));
+        Ok(ways.into_iter().all(|way| counted(way) > 0.0).then_some(()))
+    })?;
+    let text = scrape(exporter)?;
+    let by_node = "{cluster_id=\"1\",machine_id=\"2\"}";
+    assert_eq!(value(&text, &format!("clusterer_node_connected{by_node}")), 1.0, "{text}");
+    assert!(value(&text, "clusterer_probes_total{outcome=\"success\"}") > 0.0, "{text}");
+    let asked = "clusterer_mi_requests_total{command=\"clusterer_list\",outcome=\"ok\"}";
+    assert!(value(&text, asked) > 0.0, "{text}");
 
     let mut stranger = TcpStream::connect(at[0])?;
     stranger.write_all(b"this is no packet at all")?;

@@ -10,7 +10,7 @@ use clusterer_node::{
     AdminState, Attempt, Availability, Change, DbId, MachineId, Moment, Node, NodeKey, Now,
     Protocol, Row, State, StoredStatus, Table,
 };
-use clusterer_probe::{Cause, Heard, Prober, Target, UnknownNode};
+use clusterer_probe::{Cause, Heard, Outcomes, Prober, Target, UnknownNode};
 use clusterer_registry::{ClusterModule, Notice, RegisterError, Registration, Registry};
 use core::fmt;
 use core::net::IpAddr;
@@ -199,6 +199,12 @@ impl Core {
     pub fn take_flush(&mut self) -> Option<Vec<Change>> {
         let Self { persistence, table, prober, .. } = self;
         persistence.take(&|node| current(table, prober, node))
+    }
+
+    /// How probes have ended so far.
+    #[must_use]
+    pub const fn probes(&self) -> Outcomes {
+        self.prober.outcomes()
     }
 
     /// A new picture, if the last one taken is out of date.

@@ -52,4 +52,4 @@ pub use crate::ping::{PING, PONG, ping, pong};
 pub use crate::settings::Settings;
 pub use crate::shown::{ClusterView, NodeView, Nodes, NodesIter};
 pub use crate::view::{Admission, Traffic, View};
-pub use clusterer_probe::{Cause, Transition};
+pub use clusterer_probe::{Cause, Outcomes, Transition};

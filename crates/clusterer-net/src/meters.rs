@@ -40,16 +40,16 @@ const REASONS: [&str; 9] = [
     "stopped",
 ];
 
-/// Describes every metric of this crate to the recorder. Call it once, after installing one and
-/// before [`Bound::start`](crate::Bound::start), which picks the recorder up.
+/// Describes every metric of this crate to the recorder, and shows each of them with its zero. Call it once,
+/// after installing one and before [`Bound::start`](crate::Bound::start), which picks the recorder up.
 pub fn describe_metrics() {
     let counter = |name: &'static str, unit, text: &'static str| {
         metrics::describe_counter!(name, unit, text);
     };
-    counter("clusterer_bin_packets_received_total", Unit::Count, "BIN packets received whole");
-    counter("clusterer_bin_packets_sent_total", Unit::Count, "BIN packets written whole");
-    counter("clusterer_bin_bytes_received_total", Unit::Bytes, "Bytes read from BIN connections");
-    counter("clusterer_bin_bytes_sent_total", Unit::Bytes, "Bytes written to BIN connections");
+    counter("clusterer_bin_received_packets_total", Unit::Count, "BIN packets received whole");
+    counter("clusterer_bin_sent_packets_total", Unit::Count, "BIN packets written whole");
+    counter("clusterer_bin_received_bytes_total", Unit::Bytes, "Bytes read from BIN connections");
+    counter("clusterer_bin_sent_bytes_total", Unit::Bytes, "Bytes written to BIN connections");
     counter(
         "clusterer_bin_dropped_total",
         Unit::Count,
@@ -65,6 +65,7 @@ pub fn describe_metrics() {
         Unit::Bytes,
         "Bytes waiting on all links"
     );
+    drop(Meters::new());
 }
 
 /// The recorder's handles, taken once.
@@ -83,10 +84,10 @@ pub(crate) struct Meters {
 impl Meters {
     pub(crate) fn new() -> Self {
         Self {
-            packets_received: metrics::counter!("clusterer_bin_packets_received_total"),
-            packets_sent: metrics::counter!("clusterer_bin_packets_sent_total"),
-            bytes_received: metrics::counter!("clusterer_bin_bytes_received_total"),
-            bytes_sent: metrics::counter!("clusterer_bin_bytes_sent_total"),
+            packets_received: metrics::counter!("clusterer_bin_received_packets_total"),
+            packets_sent: metrics::counter!("clusterer_bin_sent_packets_total"),
+            bytes_received: metrics::counter!("clusterer_bin_received_bytes_total"),
+            bytes_sent: metrics::counter!("clusterer_bin_sent_bytes_total"),
             dropped: REASONS
                 .map(|name| metrics::counter!("clusterer_bin_dropped_total", "reason" => name)),
             inbound: metrics::gauge!("clusterer_bin_connections", "direction" => "inbound"),

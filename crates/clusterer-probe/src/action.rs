@@ -69,6 +69,25 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    #[must_use]
+    pub const fn all() -> &'static [Self] {
+        &[
+            Self::Administrator,
+            Self::DurationOver,
+            Self::LinkFailed(LinkFailure::Refused),
+            Self::LinkFailed(LinkFailure::Reset),
+            Self::LinkFailed(LinkFailure::TimedOut),
+            Self::LinkFailed(LinkFailure::Unreachable),
+            Self::LinkFailed(LinkFailure::Protocol),
+            Self::LinkFailed(LinkFailure::Other),
+            Self::NoPong,
+            Self::Reload,
+            Self::Reported,
+            Self::Success,
+        ]
+    }
+
     /// Whether it is a failure of the node. Each of them counts as one.
     #[must_use]
     pub const fn is_failure(self) -> bool {

@@ -55,11 +55,13 @@ extern crate std;
 mod action;
 mod link;
 mod nodes;
+mod outcomes;
 mod prober;
 mod schedule;
 mod transition;
 mod way;
 
 pub use action::{Action, Cause, Transition};
+pub use outcomes::Outcomes;
 pub use prober::{Heard, Prober, Settings, Target, UnknownNode};
 pub use transition::{Event, next};

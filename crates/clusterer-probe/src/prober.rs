@@ -3,7 +3,7 @@
 use crate::link::{Links, Peer};
 use crate::nodes::{Nodes, Probed};
 use crate::transition::{Event, next};
-use crate::{Action, Cause, Transition};
+use crate::{Action, Cause, Outcomes, Transition};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use clusterer_node::{
@@ -103,6 +103,7 @@ pub struct Prober {
     /// When a node that is not asked, most of all a disabled one, counts as up again.
     pub(crate) pauses: Timers<NodeKey>,
     pub(crate) nonce: i32,
+    pub(crate) outcomes: Outcomes,
 }
 
 impl Prober {
@@ -118,6 +119,7 @@ impl Prober {
             attempts: SlotTimers::new(),
             pauses: Timers::new(),
             nonce: seed,
+            outcomes: Outcomes::new(),
         }
     }
 
@@ -221,8 +223,7 @@ impl Prober {
         link.in_flight = None;
         link.excused = false;
         self.answers.clear(id.index);
-        self.apply_to_link(now, id, Event::Success, Cause::Success, out);
-        self.settle(now.mono, id, false, out);
+        self.well(now, id, out);
         Some(round_trip)
     }
 
@@ -255,6 +256,12 @@ impl Prober {
         out: &mut Vec<Action>,
     ) -> Result<(), UnknownNode> {
         self.apply_and_settle(now, node, Event::Failure(now.unix), Cause::Reported, out)
+    }
+
+    /// How probes have ended so far.
+    #[must_use]
+    pub const fn outcomes(&self) -> Outcomes {
+        self.outcomes
     }
 
     /// The availability of a node.

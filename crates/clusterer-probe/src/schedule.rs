@@ -194,12 +194,18 @@ impl Prober {
                 if link.answers {
                     self.failed(now, id, Cause::NoPong, out);
                 } else {
-                    self.apply_to_link(now, id, Event::Success, Cause::Success, out);
-                    self.settle(now.mono, id, false, out);
+                    self.well(now, id, out);
                 }
             }
             _ => {}
         }
+    }
+
+    /// A link was found well.
+    pub(crate) fn well(&mut self, now: Now, id: LinkId, out: &mut Vec<Action>) {
+        self.outcomes.note(Cause::Success);
+        self.apply_to_link(now, id, Event::Success, Cause::Success, out);
+        self.settle(now.mono, id, false, out);
     }
 
     /// The connection is gone, by the peer's doing.
@@ -228,6 +234,7 @@ impl Prober {
     /// A failure of the link is one of each of its nodes. A node that was up until now is tried again at
     /// once (but not more than once an interval), the others when it is their turn.
     pub(crate) fn failed(&mut self, now: Now, id: LinkId, cause: Cause, out: &mut Vec<Action>) {
+        self.outcomes.note(cause);
         let fresh = self.apply_to_link(now, id, Event::Failure(now.unix), cause, out);
         if !self.wanted(id) {
             return self.rest(id, out);

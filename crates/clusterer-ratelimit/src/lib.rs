@@ -94,6 +94,7 @@ mod config;
 mod engine;
 mod error;
 mod heard;
+mod metric;
 #[cfg(feature = "mi")]
 mod mi;
 mod module;
@@ -117,6 +118,7 @@ pub use config::{Config, ConfigError, Parameters};
 #[cfg(feature = "engine")]
 pub use engine::Running;
 pub use error::{CheckError, UnknownPipe};
+pub use metric::describe_metrics;
 #[cfg(feature = "mi")]
 pub use mi::mi_commands;
 pub use peers::{MAX_STRANGERS, PeerStatus};

@@ -2,13 +2,13 @@
 
 use crate::RateLimit;
 use crate::heard::Heard;
+use crate::metric;
 use crate::peers::Peer;
 use crate::ratelimit::Shared;
 use crate::replicate::COMMAND;
 use crate::report::{Report, Skip};
 use clusterer_bin::{FieldError, Packet};
 use clusterer_registry::{ClusterModule, Delivery, Malformed, ModuleEvent, PacketContext, Run};
-use metrics::counter;
 
 const UNKNOWN_COMMAND: Malformed =
     Malformed::Value("unknown command for ratelimit: it knows only 0");
@@ -167,13 +167,12 @@ impl Tally {
     }
 
     fn publish(&self) {
-        counter!("clusterer_ratelimit_received_total").increment(self.taken);
+        metric::received(self.taken);
         for (&count, skip) in self.skipped.iter().zip(Skip::ALL).filter(|&(&count, _)| count > 0) {
-            counter!("clusterer_ratelimit_skipped_total", "reason" => skip.reason())
-                .increment(count);
+            metric::skipped(skip, count);
         }
         if self.refused > 0 {
-            counter!("clusterer_ratelimit_strangers_refused_total").increment(self.refused);
+            metric::strangers_refused(self.refused);
         }
     }
 }

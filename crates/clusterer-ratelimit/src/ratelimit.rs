@@ -1,12 +1,12 @@
 //! What a program holds: the pipes, and when they are due.
 
+use crate::metric;
 use crate::peers::Peers;
 use crate::pipes::Pipes;
 use crate::replicate;
 use crate::{Algorithm, Batch, CheckError, Config, Decision, PeerStatus, PipeStatus, UnknownPipe};
 use clusterer_node::Moment;
 use core::time::Duration;
-use metrics::{counter, gauge};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -153,12 +153,8 @@ impl RateLimit {
         let Shared { config, pipes, peers, allowed, limited, .. } = self.shared();
         pipes.tick(now, config, peers);
         let decided = |calls: &AtomicU64| calls.swap(0, Ordering::Relaxed);
-        counter!("clusterer_ratelimit_calls_total", "decision" => "allowed")
-            .increment(decided(allowed));
-        counter!("clusterer_ratelimit_calls_total", "decision" => "limited")
-            .increment(decided(limited));
-        #[expect(clippy::cast_precision_loss, reason = "a gauge; exact up to 2^52 pipes")]
-        gauge!("clusterer_ratelimit_pipes").set(pipes.len() as f64);
+        metric::called(decided(allowed), decided(limited));
+        metric::pipes(pipes.len());
     }
 
     /// Hands over the packets that tell other nodes what is counted here: at least one, a heartbeat if

@@ -7,14 +7,14 @@ use crate::departure::Departure;
 use crate::feed::{Feed, News, Publisher};
 use crate::gateway::Gateway;
 use crate::inbox::Inbox;
-use crate::metric::{self, NodeStates};
+use crate::metric::{self, Probes};
 use crate::provisioning::Ledger;
 use crate::resolve::{Digest, Loaded};
 use crate::store::{Jobs, load_table};
 use crate::watch::Watch;
 use crate::{Cluster, StartError};
 use arc_swap::ArcSwap;
-use clusterer_core::{Action, Core, Input, Settings, View};
+use clusterer_core::{Action, Core, Input, Settings};
 use clusterer_net::{Bound, Config, Ingress, ListenerConfig, Net, Transport};
 use clusterer_node::{MachineId, NodeStore, Now, StoreError};
 use std::collections::BTreeSet;
@@ -212,7 +212,7 @@ impl Builder {
         let mut actions = Vec::new();
         core.handle(now, Input::Loaded(table), &mut actions);
         let first = core.take_view().map_or_else(|| nothing.clone(), Arc::new);
-        let view = Arc::new(ArcSwap::new(first.clone()));
+        let view = Arc::new(ArcSwap::new(first));
         let feed = Arc::new(Feed::new(view.clone(), self.event_capacity));
         let inbox = Arc::new(Inbox::default());
         let gateway: Arc<dyn Ingress> = Arc::new(Gateway::new(view.clone(), inbox.clone()));
@@ -244,13 +244,13 @@ impl Builder {
             provisioning: provisioning.clone(),
             conflicts: BTreeSet::new(),
             news: News::default(),
-            states: NodeStates::default(),
+            probes: Probes::default(),
             reloads: Vec::new(),
         };
         let foreign = net.is_none();
         let departure =
             Departure { view: view.clone(), nothing, transport: transport.clone(), foreign };
-        let begin = Begin { digest, view: first, actions };
+        let begin = Begin { digest, actions };
         let thread = spawn(control, begin, departure).await.map_err(StartError::Thread)?;
         let clock = self.clock;
         let shared = Shared { own: self.own, view, feed, clock, transport, provisioning, commands };
@@ -276,14 +276,13 @@ pub(crate) fn bounded(every: Duration) -> Duration {
 /// What the control thread is to do first.
 struct Begin {
     digest: Digest,
-    view: Arc<View>,
     actions: Vec<Action>,
 }
 
 /// Starts the control thread, and waits until the peers are being dialled.
 async fn spawn(
     mut control: Control,
-    Begin { digest, view, actions }: Begin,
+    Begin { digest, actions }: Begin,
     departure: Departure,
 ) -> io::Result<thread::JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -291,9 +290,7 @@ async fn spawn(
     let thread = thread::Builder::new().name("clusterer-ctl".into()).spawn(move || {
         departure.after(|| {
             runtime.block_on(async move {
-                control.begin(digest, &view, actions);
-                // Else the first table would stay for as long as the thread does.
-                drop(view);
+                control.begin(digest, actions);
                 // Whoever started this may have gone; it ends with its last command sender.
                 let _ = begun.send(());
                 control.run().await;

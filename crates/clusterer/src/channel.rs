@@ -102,7 +102,7 @@ impl Channel {
             while run.next().is_some() {
                 stopped += 1;
             }
-            return metric::dropped("stopped", stopped);
+            return metric::dropped(metric::STOPPED, stopped);
         }
         let (mut full, mut overtaken) = (0, 0);
         while let Some(packet) = run.next() {
@@ -118,7 +118,7 @@ impl Channel {
         if full > 0 {
             self.busy.increment(full);
         }
-        metric::dropped("temporarily_disabled", overtaken);
+        metric::dropped(metric::TEMPORARILY_DISABLED, overtaken);
         if let Some(backlog) = backlog {
             self.warn(&backlog);
         }

@@ -9,14 +9,14 @@ use crate::feed::{News, Publisher};
 use crate::held::Held;
 use crate::imprint::Difference;
 use crate::inbox::Inbox;
-use crate::metric::{self, NodeStates};
+use crate::metric::{self, Probes};
 use crate::provisioning::Ledger;
 use crate::resolve::{Digest, Loaded};
 use crate::store::{Job, Jobs, Load, Outcome, Waiting};
 use crate::watch::Watch;
 use crate::{ReloadError, ReloadReport, heartbeat};
 use clusterer_bin::Dialect;
-use clusterer_core::{Action, Core, Input, StatusError, Transition, View, ping};
+use clusterer_core::{Action, Core, Input, StatusError, Transition, ping};
 use clusterer_net::{Command as LinkCommand, LinkSpec, Transport};
 use clusterer_node::{
     AdminState, DbId, LinkId, MachineId, Moment, Node, NodeKey, Now, Protocol, State, StoreError,
@@ -57,7 +57,7 @@ pub(crate) struct Control {
     pub(crate) provisioning: Ledger,
     /// What this turn's events will say.
     pub(crate) news: News,
-    pub(crate) states: NodeStates,
+    pub(crate) probes: Probes,
     /// Who waits for the reload that comes next.
     pub(crate) reloads: Waiting,
     /// How long the last write may take, together with what the store is at when it is asked for.
@@ -77,9 +77,8 @@ type Answer = Box<dyn FnOnce() + Send>;
 
 impl Control {
     /// Does what the table asks for that was taken in, and published, before the transport started.
-    pub(crate) fn begin(&mut self, digest: Digest, view: &View, actions: Vec<Action>) {
+    pub(crate) fn begin(&mut self, digest: Digest, actions: Vec<Action>) {
         self.tell(digest);
-        self.states.show(view);
         self.carry_out(actions);
         self.publish(self.now());
     }
@@ -192,6 +191,7 @@ impl Control {
     fn job_done(&mut self, now: Now, outcome: Outcome, actions: &mut Vec<Action>) -> Vec<Answer> {
         if let Some(flushed) = outcome.flushed {
             metric::store_answered(flushed.is_ok());
+            metric::flushed(flushed.as_ref().ok());
             self.provisioning.answered(&flushed);
             if let Err(error) = &flushed {
                 tracing::warn!(%error, "states could not be written back; they are tried again");
@@ -373,10 +373,8 @@ impl Control {
     }
 
     fn publish(&mut self, now: Now) {
+        self.probes.tell(self.core.probes());
         let view = self.core.take_view();
-        if let Some(view) = &view {
-            self.states.show(view);
-        }
         self.publisher.publish(now.mono, view, std::mem::take(&mut self.news));
     }
 
@@ -448,7 +446,7 @@ fn timeout(notice: &Notice) -> Option<EventKind> {
 fn notify(notice: &Notice) {
     let Notice { registration, module, event } = notice;
     if let ModuleEvent::Timeout(node) = event {
-        metric::module_timeout();
+        metric::module_timeouts(&registration.name).increment(1);
         tracing::warn!(
             module = registration.name,
             cluster_id = node.cluster.get(),

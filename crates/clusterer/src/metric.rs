@@ -1,8 +1,8 @@
 //! The names of what is measured here. The facade's recorder is the program's affair.
 
 use crate::tally::CALLBACK_SECONDS;
-use clusterer_core::View;
-use clusterer_node::{NodeKey, State};
+use clusterer_core::{Cause, Outcomes};
+use clusterer_node::Flushed;
 use clusterer_registry::DropReason;
 use metrics::{
     Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
@@ -11,34 +11,75 @@ use metrics::{
 
 const DB_UP: &str = "clusterer_db_up";
 const DROPPED: &str = "clusterer_packets_dropped_total";
+const FLUSHES: &str = "clusterer_flushes_total";
+const FLUSH_CONFLICTS: &str = "clusterer_flush_conflicts_total";
+const FLUSHED_ROWS: &str = "clusterer_flushed_rows_total";
 const MODULE_PANICS: &str = "clusterer_module_panics_total";
 const MODULE_TIMEOUTS: &str = "clusterer_module_timeouts_total";
-const NODE_STATE: &str = "clusterer_node_state";
+const PROBES: &str = "clusterer_probes_total";
 const TRANSITIONS: &str = "clusterer_node_transitions_total";
 const RELOADS: &str = "clusterer_reloads_total";
 const ROWS_SKIPPED: &str = "clusterer_rows_skipped";
 
+/// What a packet that was admitted is dropped for all the same.
+const MODULE_BUSY: &str = "module_busy";
+pub(crate) const STOPPED: &str = "stopped";
+pub(crate) const TEMPORARILY_DISABLED: &str = "temporarily_disabled";
+
 /// Describes everything this crate measures, to the recorder that is installed. Call it after installing
-/// one; without it the metrics are there, undescribed. `clusterer_db_up` is shown from then on, as 0 until a
-/// call of the store has succeeded.
+/// one; without it the metrics are there, undescribed. From then on each of them is shown with its zero,
+/// but for those of a module, which begin with its registration. What is known of each node is not among them:
+/// it is in the [`View`](crate::View).
 pub fn describe_metrics() {
     describe_gauge!(DB_UP, "1 if the last call of the database succeeded, else 0");
-    gauge!(DB_UP).increment(0);
     describe_counter!(DROPPED, "Packets received and not delivered, by reason");
+    describe_counter!(FLUSHES, "Writes of node states to the database, by outcome");
+    describe_counter!(
+        FLUSH_CONFLICTS,
+        "Rows that were not written, since an administrator had changed them in the database"
+    );
+    describe_counter!(FLUSHED_ROWS, "Rows written to the database");
     describe_histogram!(
         CALLBACK_SECONDS,
         Unit::Seconds,
         "How long callbacks of modules took, by module; one that takes many packets is one"
     );
     describe_counter!(MODULE_PANICS, "Module callbacks that panicked, by module");
-    describe_counter!(MODULE_TIMEOUTS, "Nodes that were silent for longer than a module's timeout");
-    describe_gauge!(
-        NODE_STATE,
-        "1 for the state a node is in: 0 down, 1 up, 2 probing or disabled"
+    describe_counter!(
+        MODULE_TIMEOUTS,
+        "How often a node was silent for longer than a module's timeout, by module"
+    );
+    describe_counter!(
+        PROBES,
+        "How often the link to a node was found well (success), or failed, by how"
     );
     describe_counter!(TRANSITIONS, "Changes of a node's state, by cause");
     describe_counter!(RELOADS, "Loads of the node table, by outcome");
     describe_gauge!(ROWS_SKIPPED, "Rows left out by the last load");
+    show_zeros();
+}
+
+fn show_zeros() {
+    for gauge in [gauge!(DB_UP), gauge!(ROWS_SKIPPED)] {
+        gauge.increment(0);
+    }
+    for counter in [counter!(FLUSH_CONFLICTS), counter!(FLUSHED_ROWS)] {
+        counter.increment(0);
+    }
+    let reasons = DropReason::all().iter().map(|reason| reason.name());
+    for reason in reasons.chain([MODULE_BUSY, STOPPED, TEMPORARILY_DISABLED]) {
+        counter!(DROPPED, "reason" => reason).increment(0);
+    }
+    for outcome in ["ok", "failed"] {
+        counter!(FLUSHES, "outcome" => outcome).increment(0);
+    }
+    for outcome in ["ok", "unchanged", "failed"] {
+        counter!(RELOADS, "outcome" => outcome).increment(0);
+    }
+    for cause in Cause::all() {
+        counter!(TRANSITIONS, "cause" => cause.name()).increment(0);
+    }
+    drop(Probes::default());
 }
 
 pub(crate) fn dropped(reason: &'static str, count: u64) {
@@ -63,7 +104,7 @@ impl DropCounters {
         let reasons = std::array::from_fn(|_| {
             names.next().map_or_else(Counter::noop, |name| counter!(DROPPED, "reason" => name))
         });
-        Self { reasons, disabled: counter!(DROPPED, "reason" => "temporarily_disabled") }
+        Self { reasons, disabled: counter!(DROPPED, "reason" => TEMPORARILY_DISABLED) }
     }
 }
 
@@ -99,7 +140,7 @@ pub(crate) fn malformed() -> Counter {
 
 /// Of packets for which a module's mailbox had no room.
 pub(crate) fn module_busy() -> Counter {
-    counter!(DROPPED, "reason" => "module_busy")
+    counter!(DROPPED, "reason" => MODULE_BUSY)
 }
 
 pub(crate) fn module_callbacks(module: &str) -> Histogram {
@@ -114,8 +155,8 @@ pub(crate) fn transition(cause: &'static str) {
     counter!(TRANSITIONS, "cause" => cause).increment(1);
 }
 
-pub(crate) fn module_timeout() {
-    counter!(MODULE_TIMEOUTS).increment(1);
+pub(crate) fn module_timeouts(module: &str) -> Counter {
+    counter!(MODULE_TIMEOUTS, "module" => module.to_owned())
 }
 
 pub(crate) fn loaded(skipped: usize) {
@@ -132,52 +173,47 @@ pub(crate) fn store_answered(well: bool) {
     gauge!(DB_UP).set(if well { 1 } else { 0 });
 }
 
+pub(crate) fn flushed(outcome: Option<&Flushed>) {
+    let word = if outcome.is_some() { "ok" } else { "failed" };
+    counter!(FLUSHES, "outcome" => word).increment(1);
+    if let Some(Flushed { written, conflicts }) = outcome {
+        counter!(FLUSHED_ROWS).increment(wide(*written));
+        counter!(FLUSH_CONFLICTS).increment(wide(conflicts.len()));
+    }
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
 pub(crate) fn load_failed() {
     counter!(RELOADS, "outcome" => "failed").increment(1);
 }
 
-/// The view whose states are shown, so that only what has changed since is touched.
-#[derive(Debug, Default)]
-pub(crate) struct NodeStates {
-    shown: Option<View>,
+/// What was told of the core's probes, so that the rest can be.
+#[derive(Debug)]
+pub(crate) struct Probes {
+    told: Outcomes,
+    /// In the order in which these come.
+    counters: Vec<Counter>,
 }
 
-impl NodeStates {
-    pub(crate) fn show(&mut self, view: &View) {
-        match &self.shown {
-            Some(shown) => show_changes(shown, view),
-            None => view.nodes().for_each(|node| set(node.node.key(), Some(node.state()))),
+impl Probes {
+    pub(crate) fn tell(&mut self, now: Outcomes) {
+        let ends = now.iter().zip(self.told.iter()).zip(&self.counters);
+        for (((_, now), (_, told)), counter) in ends {
+            if now > told {
+                counter.increment(now - told);
+            }
         }
-        self.shown = Some(view.clone());
-    }
-}
-
-fn show_changes(former: &View, present: &View) {
-    if let Some(changes) = present.changes_since(former) {
-        let changes = changes.filter(|(from, to)| from.state() != to.state());
-        return changes.for_each(|(_, to)| set(to.node.key(), Some(to.state())));
-    }
-    for node in present.nodes() {
-        let (key, state) = (node.node.key(), Some(node.state()));
-        if former.node(key).map(|node| node.state()) != state {
-            set(key, state);
-        }
-    }
-    for node in former.nodes() {
-        let key = node.node.key();
-        if present.node(key).is_none() {
-            set(key, None);
-        }
+        self.told = now;
     }
 }
 
-fn set(node: NodeKey, state: Option<State>) {
-    for each in [State::Down, State::Up, State::Probing] {
-        let labels = [
-            ("cluster_id", node.cluster.to_string()),
-            ("machine_id", node.machine.to_string()),
-            ("state", each.to_string()),
-        ];
-        gauge!(NODE_STATE, &labels).set(if state == Some(each) { 1 } else { 0 });
+impl Default for Probes {
+    fn default() -> Self {
+        let told = Outcomes::default();
+        let counter = |(end, _): (Cause, u64)| counter!(PROBES, "outcome" => end.name());
+        Self { told, counters: told.iter().map(counter).collect() }
     }
 }

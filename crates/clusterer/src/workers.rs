@@ -5,6 +5,7 @@ use crate::channel::{Channel, Phase, Proxy};
 use crate::clock::Clock;
 use crate::inline::Inline;
 use crate::log_limit::LogLimit;
+use crate::metric;
 use crate::worker::Worker;
 use crate::{RegisterModuleError, Registration};
 use clusterer_registry::{ClusterModule, Delivery};
@@ -48,6 +49,8 @@ impl Workers {
     ) -> Result<Arc<dyn ClusterModule>, RegisterModuleError> {
         let delivery = module.delivery();
         let name = registration.name.clone();
+        // With its zero, before there is one to count.
+        metric::module_timeouts(&name).increment(0);
         let mut running = self.lock();
         let running = running.as_mut().ok_or(RegisterModuleError::Stopped)?;
         running.forget_failed();

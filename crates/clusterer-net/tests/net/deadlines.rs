@@ -52,7 +52,7 @@ impl Bench {
     fn write(&mut self, stream: &mut TcpStream, bytes: &[u8]) {
         stream.write_all(bytes).unwrap();
         self.written += bytes.len() as u64;
-        self.node.await_metric("clusterer_bin_bytes_received_total", None, self.written);
+        self.node.await_metric("clusterer_bin_received_bytes_total", None, self.written);
     }
 
     fn await_inbound(&self, count: u64) {

@@ -24,10 +24,10 @@ fn packets_arrive_in_order_both_ways() {
             node.await_packets("m", 2000).iter().map(|seen| seen.command).collect();
         assert!(commands.into_iter().eq(0..2000));
     }
-    a.await_metric("clusterer_bin_packets_sent_total", None, 2000);
-    b.await_metric("clusterer_bin_packets_received_total", None, 2000);
-    let sent = a.metric("clusterer_bin_bytes_sent_total", None);
-    b.await_metric("clusterer_bin_bytes_received_total", None, sent);
+    a.await_metric("clusterer_bin_sent_packets_total", None, 2000);
+    b.await_metric("clusterer_bin_received_packets_total", None, 2000);
+    let sent = a.metric("clusterer_bin_sent_bytes_total", None);
+    b.await_metric("clusterer_bin_received_bytes_total", None, sent);
     a.await_metric("clusterer_bin_connections", Some("inbound"), 1);
     a.await_metric("clusterer_bin_connections", Some("outbound"), 1);
     a.await_metric("clusterer_bin_link_queue_bytes", None, 0);
@@ -222,5 +222,5 @@ fn two_transports_share_nothing() {
     nodes[0].handle.send(link, plain("m", 0)).unwrap();
     nodes[1].await_packets("m", 1);
     assert_eq!(nodes[2].handle.send(link, plain("m", 0)), Err(SendError::UnknownLink));
-    assert_eq!(nodes[2].metric("clusterer_bin_packets_received_total", None), 0);
+    assert_eq!(nodes[2].metric("clusterer_bin_received_packets_total", None), 0);
 }

@@ -211,7 +211,7 @@ fn a_packet_cut_off_by_a_lost_connection_is_sent_again_whole() {
         queued += 1;
     }
     // The kernel takes what it can: some packets, and a part of one more.
-    let sent = || node.metric("clusterer_bin_bytes_sent_total", None);
+    let sent = || node.metric("clusterer_bin_sent_bytes_total", None);
     let mut before = 0;
     wait("the kernel's buffers to fill", || {
         std::thread::sleep(Duration::from_millis(100));
