@@ -37,6 +37,9 @@ _clustererctl() {
             clustererctl,import)
                 cmd="clustererctl__subcmd__import"
                 ;;
+            clustererctl,log_level)
+                cmd="clustererctl__subcmd__log_level"
+                ;;
             clustererctl,man)
                 cmd="clustererctl__subcmd__man"
                 ;;
@@ -97,6 +100,9 @@ _clustererctl() {
             clustererctl__subcmd__watch,clusterer_set_status)
                 cmd="clustererctl__subcmd__watch__subcmd__clusterer_set_status"
                 ;;
+            clustererctl__subcmd__watch,log_level)
+                cmd="clustererctl__subcmd__watch__subcmd__log_level"
+                ;;
             clustererctl__subcmd__watch,rl_bin_status)
                 cmd="clustererctl__subcmd__watch__subcmd__rl_bin_status"
                 ;;
@@ -125,7 +131,7 @@ _clustererctl() {
 
     case "${cmd}" in
         clustererctl)
-            opts="-h -V --mi --reply-dir --timeout --token-file --json --text --help --version bin completions db import man clusterer_list clusterer_reload clusterer_set_status rl_bin_status rl_check rl_list rl_reset_pipe uptime version which watch"
+            opts="-h -V --mi --reply-dir --timeout --token-file --json --text --help --version bin completions db import man clusterer_list clusterer_reload clusterer_set_status log_level rl_bin_status rl_check rl_list rl_reset_pipe uptime version which watch"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -484,6 +490,20 @@ _clustererctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        clustererctl__subcmd__log_level)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         clustererctl__subcmd__man)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -583,7 +603,7 @@ _clustererctl() {
             return 0
             ;;
         clustererctl__subcmd__watch)
-            opts="-h --interval --help clusterer_list clusterer_reload clusterer_set_status rl_bin_status rl_check rl_list rl_reset_pipe uptime version which"
+            opts="-h --interval --help clusterer_list clusterer_reload clusterer_set_status log_level rl_bin_status rl_check rl_list rl_reset_pipe uptime version which"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -629,6 +649,20 @@ _clustererctl() {
             return 0
             ;;
         clustererctl__subcmd__watch__subcmd__clusterer_set_status)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clustererctl__subcmd__watch__subcmd__log_level)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -2,7 +2,7 @@
 
 use crate::manual::RATELIMIT;
 use anyhow::Result;
-use clusterer_tests::{Lab, NodeRow, free_address};
+use clusterer_tests::{Daemon, Lab, NodeRow, free_address};
 use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -124,6 +124,24 @@ fn what_every_opensips_has() -> Result<()> {
     let version = node.mi_ok("version", &[])?;
     assert!(version[0].starts_with("Server:: clustererd ("), "{version:?}");
     assert_eq!(node.mi_text("no_such_cmd", &[])?, "500 command 'no_such_cmd' not available\n");
+    Ok(())
+}
+
+#[test]
+fn the_level_of_the_log_is_set_while_it_runs() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(1)?;
+    let node = lab.start(1, &lab.config(1, at[0], ""))?;
+    assert_eq!(node.mi_ok("log_level", &[])?, ["Level:: info"]);
+    let loaded = |node: &Daemon| node.log().matches("table loaded").count();
+    let before = loaded(&node);
+    assert_eq!(node.mi_ok("log_level", &["warn"])?, ["Level:: warn"]);
+    node.mi_ok("clusterer_reload", &[])?;
+    assert_eq!(node.mi_ok("log_level", &["debug"])?, ["Level:: debug"]);
+    assert_eq!(loaded(&node), before, "{}", node.log());
+    node.mi_ok("clusterer_reload", &[])?;
+    assert_eq!(loaded(&node), before + 1, "{}", node.log());
+    assert!(node.mi_text("log_level", &["loud"])?.starts_with("400 "));
+    assert_eq!(node.log().matches("another level of the log").count(), 2, "{}", node.log());
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! What people and dashboards see of a cluster node: its state as JSON, what changes of it, and a web page
-//! that shows both.
+//! What people and dashboards see of a cluster node: its state as JSON, what changes of it, a web page
+//! that shows both, and what Prometheus reads ([`render_metrics`]).
 //!
 //! ```
 //! use clusterer::{Cluster, ClusterId, MachineId, MemoryStore};
@@ -59,6 +59,8 @@ mod readme {}
 mod document;
 mod drawing;
 mod events;
+mod exposition;
+mod metrics;
 mod page;
 mod sections;
 mod status;
@@ -66,6 +68,7 @@ mod updates;
 mod wall;
 
 pub use events::EVENTS;
+pub use metrics::render_metrics;
 pub use page::{ASSETS, Asset, CONTENT_SECURITY_POLICY};
 pub use status::{BEAT, Builder, Status};
 pub use updates::{Update, Updates};
