@@ -248,10 +248,10 @@ fn traffic_is_counted_both_ways_by_node_and_survives_reloads_and_moves() {
 #[test]
 fn what_was_sent_to_a_node_is_not_forgotten_when_it_fails() {
     let mut bench = Bench::new(false);
-    bench.view().node(node(2)).unwrap().count_sent(100);
+    bench.view().node(node(2)).unwrap().count_sent_by_other(100);
     for _ in 0..2 {
         bench.refuse();
-        assert_eq!(bench.view().node(node(2)).unwrap().sent().packets, 1);
+        assert_eq!(bench.view().node(node(2)).unwrap().sent_by_others().packets, 1);
     }
 }
 
@@ -266,11 +266,11 @@ fn a_node_that_was_tried_in_vain_tells_when_it_is_tried_next_and_counts_once_it_
     assert_eq!(next(&bench.view(), 2), Some(2_000));
     bench.connect();
     let view = bench.view();
-    view.node(node(2)).unwrap().count_sent(100);
+    view.node(node(2)).unwrap().count_sent_by_other(100);
     bench.pass(5);
     bench.pong();
     for view in [view, bench.view()] {
-        assert_eq!(view.node(node(2)).unwrap().sent().packets, 1);
+        assert_eq!(view.node(node(2)).unwrap().sent_by_others().packets, 1);
         assert_eq!(next(&view, 2), Some(2_000));
     }
 }
