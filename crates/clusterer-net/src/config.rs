@@ -25,9 +25,14 @@ pub struct Config {
     pub link_queue_bytes: usize,
     /// Most packets queued for one link, traffic only. Default 65536.
     pub link_queue_packets: usize,
-    /// Most inbound connections at a time. One more closes the stranger that has been silent the
-    /// longest, or is itself closed if only known senders are connected. Never more than three
-    /// quarters of the descriptors that the process may open when it starts to listen. Default 1024.
+    /// How many threads there are, 1 to [`Config::MOST_THREADS`]; what is outside counts as the nearest. Each
+    /// has connections, links and 256 KiB to read into of its own. Default 1, which is enough until one processor
+    /// is not.
+    pub threads: usize,
+    /// Most inbound connections at a time, those of all threads together. One more closes the stranger that
+    /// has been silent the longest, or is itself closed if only known senders are connected. Never more than
+    /// three quarters of the descriptors that the process may open when it starts to listen. With several
+    /// threads, 16 more may be there until those that had to go are closed. Default 1024.
     pub max_connections: usize,
     /// A packet that is not complete this long after its first byte closes its connection.
     /// Default 10 s.
@@ -38,6 +43,9 @@ pub struct Config {
 }
 
 impl Config {
+    /// More threads than this nobody needs, and each costs memory.
+    pub const MOST_THREADS: usize = 64;
+
     /// These listeners, with the default limits.
     #[must_use]
     pub const fn new(listeners: Vec<ListenerConfig>) -> Self {
@@ -45,6 +53,7 @@ impl Config {
             listeners,
             link_queue_bytes: 4 << 20,
             link_queue_packets: 65_536,
+            threads: 1,
             max_connections: 1024,
             packet_timeout: Duration::from_secs(10),
             stranger_idle: Duration::from_secs(120),

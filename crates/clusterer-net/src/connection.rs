@@ -1,5 +1,6 @@
 //! One established or half-open connection, accepted or dialled, and what a turn does with it.
 
+use crate::census::Seat;
 use crate::failure::Loss;
 use crate::inflow::Inflow;
 use crate::meters::{Reason, Tally};
@@ -38,7 +39,7 @@ pub(crate) struct Connection {
     /// When the packet that is not whole yet began.
     partial_since: Option<Moment>,
     /// When the last whole packet came; at first, when the connection did.
-    pub(crate) last_packet: Moment,
+    last_packet: Moment,
     /// It waits for its turn already.
     pub(crate) scheduled: bool,
     /// The timer set for it.
@@ -51,8 +52,8 @@ pub(crate) enum Role {
         queue: LinkQueue,
         established: bool,
     },
-    /// Accepted from someone, with what is known of whom.
-    Inbound(Trust),
+    /// Accepted from someone.
+    Inbound(Seat),
 }
 
 /// What a connection needs of the mio thread for one turn.
@@ -101,8 +102,8 @@ impl Connection {
     }
 
     /// Accepted, and no known sender ever spoke on it.
-    pub(crate) const fn is_stranger(&self) -> bool {
-        matches!(self.role, Role::Inbound(Trust::Stranger))
+    pub(crate) const fn is_strangers(&self) -> bool {
+        matches!(&self.role, Role::Inbound(seat) if seat.is_strangers())
     }
 
     pub(crate) const fn ready(&mut self, readable: bool, writable: bool) {
@@ -167,8 +168,10 @@ impl Connection {
                 queued
             };
             let trust = receiver.packets(packets, turn.now, &mut Reply::new(&mut answer));
-            if let (Role::Inbound(seen @ Trust::Stranger), Trust::Known) = (&mut *role, trust) {
-                *seen = Trust::Known;
+            if let (Role::Inbound(seat), Trust::Known) = (&mut *role, trust)
+                && seat.is_strangers()
+            {
+                seat.keep();
                 keep_alive(stream);
             }
         });
@@ -177,6 +180,9 @@ impl Connection {
         let whole = fed.found.whole > 0;
         if whole {
             self.last_packet = turn.now;
+            if let Role::Inbound(seat) = &self.role {
+                seat.heard(turn.now);
+            }
         }
         if !self.inflow.is_partial() {
             self.partial_since = None;
@@ -209,10 +215,7 @@ impl Connection {
     /// When this connection must be looked at although nothing happens on it.
     pub(crate) fn deadline(&self, config: &Config) -> Option<Moment> {
         let packet = self.partial_since.map(|since| since.after(config.packet_timeout));
-        let idle = match self.role {
-            Role::Inbound(Trust::Stranger) => Some(self.last_packet.after(config.stranger_idle)),
-            _ => None,
-        };
+        let idle = self.is_strangers().then(|| self.last_packet.after(config.stranger_idle));
         packet.into_iter().chain(idle).min()
     }
 

@@ -1,8 +1,9 @@
-//! Draining: turns of the mio thread that begin after somebody asked, until nothing is left unread.
+//! Draining: turns of the mio threads that begin after somebody asked, until nothing is left unread.
 
 use crate::transport::{AfterDrain, Drained};
 use clusterer_node::Moment;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What was handed over should be taken notice of within this time.
@@ -11,7 +12,38 @@ const BEHIND: Duration = Duration::from_millis(100);
 /// connections that become readable at once, for 4 MiB on one of them, or 256 KiB on each of many.
 const MOST_TURNS: u32 = 16;
 
-/// The drains that the mio thread has taken notice of.
+/// Splits a drain: `then` is called by the last of so many threads that calls its part, with the latest of what
+/// they say.
+pub(crate) fn parts(then: AfterDrain, threads: usize) -> Vec<AfterDrain> {
+    if threads == 1 {
+        return vec![then];
+    }
+    let whole = Whole { missing: threads, behind: None, then: Some(then) };
+    let whole = Arc::new(Mutex::new(whole));
+    let part = |_| -> AfterDrain {
+        let whole = Arc::clone(&whole);
+        Box::new(move |drained: Drained| {
+            let (then, behind) = {
+                let mut whole = whole.lock().unwrap_or_else(PoisonError::into_inner);
+                whole.missing = whole.missing.saturating_sub(1);
+                whole.behind = whole.behind.max(drained.behind);
+                (if whole.missing == 0 { whole.then.take() } else { None }, whole.behind)
+            };
+            if let Some(then) = then {
+                then(Drained { behind });
+            }
+        })
+    };
+    (0..threads).map(part).collect()
+}
+
+struct Whole {
+    missing: usize,
+    behind: Option<Moment>,
+    then: Option<AfterDrain>,
+}
+
+/// The drains that a mio thread has taken notice of.
 #[derive(Default)]
 pub(crate) struct Drains {
     waiting: Vec<Waiting>,
@@ -85,6 +117,19 @@ mod tests {
         assert_eq!(called.load(Ordering::Relaxed), 1, "the younger one goes on waiting");
         drains.turn(true);
         assert_eq!((called.load(Ordering::Relaxed), drains.is_empty()), (2, true));
+    }
+
+    #[test]
+    fn is_over_when_the_last_thread_says_so_and_as_late_as_the_latest() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = Arc::clone(&told);
+        let then = Box::new(move |drained: Drained| tell.lock().unwrap().push(drained.behind));
+        let behind = [None, Some(9), Some(4)].map(|behind| behind.map(Moment::from_millis));
+        for (part, behind) in parts(then, 3).into_iter().zip(behind) {
+            assert_eq!(*told.lock().unwrap(), []);
+            part(Drained { behind });
+        }
+        assert_eq!(*told.lock().unwrap(), [behind[1]]);
     }
 
     #[test]

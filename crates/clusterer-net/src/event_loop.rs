@@ -1,29 +1,29 @@
-//! The mio thread: waits, lets every socket that is ready have its share, looks after deadlines.
+//! A mio thread: waits, lets every socket that is ready have its share, looks after deadlines.
 
-use crate::connection::{Connection, Role, Turn};
-use crate::descriptors;
+use crate::connection::{Connection, Turn};
+use crate::desk::Desk;
 use crate::drain::Drains;
 use crate::failure::Loss;
 use crate::handle::Shared;
+use crate::levels::Level;
 use crate::links::Dialled;
-use crate::listener::{Accepted, Listener, REST};
+use crate::listener::Listener;
 use crate::log_limit::LogLimit;
-use crate::meters::{Reason, Tally};
+use crate::meters::Tally;
 use crate::queue::LinkQueue;
 use crate::slots::{Key, Slots, fixed, fixed_token};
-use crate::{Clock, Config, Ingress, Source, Trust};
+use crate::wake::Wake;
+use crate::{Clock, Config, Ingress, Source};
 use clusterer_node::{Moment, Timers};
 use mio::event::Event;
-use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) const WAKE: Token = fixed_token(0);
+const WAKE: Token = fixed_token(0);
 const EVENTS: usize = 1024;
 /// Most bytes read at once: a connection's share of a turn. Memory that was never read into is not resident.
 const READ_CHUNK: usize = 256 * 1024;
@@ -32,12 +32,10 @@ const WORK_A_TURN: usize = 1024 * 1024;
 /// What a connection may read of that: so much when few are ready, and never less than there is in a few
 /// packets, however many are.
 const SHARE: RangeInclusive<usize> = 16 * 1024..=256 * 1024;
-/// Most connections accepted from one listener a turn.
-const ACCEPTS_A_TURN: usize = 64;
 
 /// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Deadline {
+pub(crate) enum Deadline {
     Connection(Key),
     /// A listener that rests is to listen again.
     Listener(usize),
@@ -52,52 +50,68 @@ enum Ready {
     Listener(usize),
 }
 
+/// What a mio thread is built around.
+pub(crate) struct Stand {
+    poll: Poll,
+    pub(crate) desk: Arc<Desk>,
+}
+
+impl Stand {
+    pub(crate) fn new(clock: &Clock) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let wake = Wake::new(poll.registry(), WAKE, Arc::clone(clock))?;
+        Ok(Self { poll, desk: Arc::new(Desk::new(wake)) })
+    }
+}
+
 pub(crate) struct EventLoop {
+    /// Which one this is, from 0.
+    pub(crate) thread: usize,
     pub(crate) poll: Poll,
     pub(crate) shared: Arc<Shared>,
+    desk: Arc<Desk>,
     pub(crate) ingress: Arc<dyn Ingress>,
     clock: Clock,
     config: Config,
     /// The present turn's time.
     pub(crate) now: Moment,
-    listeners: Vec<Listener>,
+    /// Only the first thread accepts.
+    pub(crate) listeners: Vec<Listener>,
     pub(crate) connections: Slots<Connection>,
     /// The links with a connection or an attempt, by their indices.
     pub(crate) dialled: HashMap<u32, Dialled>,
-    timers: Timers<Deadline>,
+    pub(crate) timers: Timers<Deadline>,
     ready: Vec<Ready>,
     announced: Vec<LinkQueue>,
     drains: Drains,
     scratch: Vec<u8>,
     pub(crate) tally: Tally,
-    inbound: usize,
-    /// Most inbound connections: what is configured, or less where descriptors are few.
-    max_inbound: usize,
-    pub(crate) outbound: usize,
-    /// Inbound and outbound connections and queued bytes, as the gauges show them.
-    gauged: Option<[usize; 3]>,
+    pub(crate) level: Level,
     stopping: bool,
     log_streams: LogLimit,
-    log_accepts: LogLimit,
+    pub(crate) log_accepts: LogLimit,
 }
 
 impl EventLoop {
     pub(crate) fn new(
-        poll: Poll,
+        thread: usize,
+        stand: Stand,
         shared: Arc<Shared>,
         ingress: Arc<dyn Ingress>,
         clock: Clock,
         config: Config,
         mut listeners: Vec<Listener>,
     ) -> io::Result<Self> {
+        let Stand { poll, desk } = stand;
         for (index, listener) in listeners.iter_mut().enumerate() {
             listener.register(poll.registry(), listener_token(index))?;
         }
         Ok(Self {
             now: clock(),
-            max_inbound: descriptors::for_inbound(config.max_connections),
+            thread,
             poll,
             shared,
+            desk,
             ingress,
             clock,
             config,
@@ -110,9 +124,7 @@ impl EventLoop {
             drains: Drains::default(),
             scratch: vec![0; READ_CHUNK],
             tally: Tally::default(),
-            inbound: 0,
-            outbound: 0,
-            gauged: None,
+            level: Level::default(),
             stopping: false,
             log_streams: LogLimit::default(),
             log_accepts: LogLimit::default(),
@@ -132,7 +144,7 @@ impl EventLoop {
                 }
             }
             self.now = (self.clock)();
-            self.shared.wake.awake(self.now);
+            self.desk.wake.awake(self.now);
             for event in &events {
                 self.note(event);
             }
@@ -182,7 +194,7 @@ impl EventLoop {
         }
     }
 
-    fn schedule_listener(&mut self, index: usize) {
+    pub(crate) fn schedule_listener(&mut self, index: usize) {
         let entry = Ready::Listener(index);
         if !self.ready.contains(&entry) {
             self.ready.push(entry);
@@ -228,7 +240,7 @@ impl EventLoop {
 
     /// Sees to it that a timer fires no later than the connection's deadline. It may fire earlier:
     /// moving it with every packet would cost more.
-    fn arm(&mut self, key: Key) {
+    pub(crate) fn arm(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         if let Some(at) = connection.deadline(&self.config)
             && connection.armed.is_none_or(|armed| at < armed)
@@ -240,15 +252,18 @@ impl EventLoop {
 
     /// Takes notice of what other threads have handed over.
     fn look(&mut self) {
-        let waiting = self.shared.wake.before_looking();
+        let waiting = self.desk.wake.before_looking();
         // The clock once more: a callback may have kept this thread since the turn began.
         self.drains.look(waiting, (self.clock)());
-        let wanted = self.shared.inbox().take();
+        for newcomer in self.desk.take_newcomers() {
+            self.take_in(newcomer);
+        }
+        let wanted = self.desk.inbox().take();
         for (index, wanted) in wanted {
             self.obey(index, wanted);
         }
         let mut announced = std::mem::take(&mut self.announced);
-        self.shared.take_announced(&mut announced);
+        self.desk.take_announced(&mut announced);
         for queue in announced.drain(..) {
             queue.look();
             if let Some(&Dialled { key, .. }) = self.dialled.get(&queue.index()) {
@@ -256,7 +271,7 @@ impl EventLoop {
             }
         }
         self.announced = announced;
-        self.drains.add(self.shared.take_drains());
+        self.drains.add(self.desk.take_drains());
         if !self.stopping
             && let Some(flush) = self.shared.stopping()
         {
@@ -276,79 +291,12 @@ impl EventLoop {
         }
     }
 
-    fn accept(&mut self, index: usize) {
-        for _ in 0..ACCEPTS_A_TURN {
-            let Some(listener) = self.listeners.get_mut(index) else { return };
-            let dialect = listener.dialect;
-            match listener.accept() {
-                Accepted::Connection(stream, peer) => self.welcome(stream, peer, dialect),
-                Accepted::Lost => {}
-                Accepted::Nobody => return,
-                Accepted::Exhausted(error) => return self.rest(index, &error),
-            }
-        }
-        self.schedule_listener(index);
-    }
-
-    fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, dialect: clusterer_bin::Dialect) {
-        if self.inbound >= self.max_inbound && !self.make_room(peer) {
-            return;
-        }
-        let Ok(local) = stream.local_addr() else { return };
-        // Answers are small and awaited.
-        let _ = stream.set_nodelay(true);
-        let source = Source { peer, local, link: None, dialect };
-        let role = Role::Inbound(Trust::Stranger);
-        if let Ok(key) = self.keep(Connection::new(stream, role, source, self.now)) {
-            self.inbound += 1;
-            self.arm(key);
-        }
-    }
-
-    /// Closes the stranger that has been silent the longest, so that whoever can connect cannot keep
-    /// nodes out by holding all connections. Returns false if only known senders are there: then the
-    /// newcomer is the one to go.
-    fn make_room(&mut self, newcomer: SocketAddr) -> bool {
-        self.tally.dropped(Reason::ConnectionLimit, 1);
-        let strangers = self.connections.iter().filter(|(_, connection)| connection.is_stranger());
-        let silent = strangers.min_by_key(|(_, connection)| connection.last_packet);
-        let closed = silent.map(|(key, connection)| (key, connection.source().peer));
-        if let Some(more) = self.log_accepts.allow(self.now) {
-            let (peer, limit) = (closed.map_or(newcomer, |(_, peer)| peer), self.max_inbound);
-            tracing::warn!(%peer, limit, more, "closed: too many inbound connections");
-        }
-        if let Some((key, _)) = closed {
-            self.drop_connection(key);
-        }
-        closed.is_some()
-    }
-
     /// Keeps a connection and has its events reported.
     pub(crate) fn keep(&mut self, mut connection: Connection) -> io::Result<Key> {
         let token = self.connections.next_key().token();
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut connection.stream, token, interest)?;
         Ok(self.connections.insert(connection))
-    }
-
-    fn rest(&mut self, index: usize, error: &io::Error) {
-        let Some(listener) = self.listeners.get_mut(index) else { return };
-        if let Some(more) = self.log_accepts.allow(self.now) {
-            let address = listener.local;
-            tracing::error!(%address, %error, more, "cannot accept connections for now");
-        }
-        if let Err(error) = listener.deregister(self.poll.registry()) {
-            tracing::error!(%error, "cannot rest a listener");
-        }
-        self.timers.set(Deadline::Listener(index), self.now.after(REST));
-    }
-
-    fn wake_listener(&mut self, index: usize) {
-        let Some(listener) = self.listeners.get_mut(index) else { return };
-        if let Err(error) = listener.register(self.poll.registry(), listener_token(index)) {
-            tracing::error!(address = %listener.local, %error, "cannot listen again yet");
-            self.timers.set(Deadline::Listener(index), self.now.after(REST));
-        }
     }
 
     fn look_after_deadlines(&mut self) {
@@ -392,8 +340,8 @@ impl EventLoop {
         self.timers.clear(Deadline::Connection(key));
         let source = *connection.source();
         match (source.link, connection.is_established()) {
-            (None, _) => self.inbound -= 1,
-            (Some(_), true) => self.outbound -= 1,
+            (None, _) => self.level.inbound -= 1,
+            (Some(_), true) => self.level.outbound -= 1,
             (Some(_), false) => {}
         }
         // Closing it does the same; an error means that there is nothing to undo.
@@ -404,13 +352,7 @@ impl EventLoop {
 
     fn hand_over_figures(&mut self) {
         self.tally.flush(&self.shared.meters);
-        let queued = self.shared.queued_bytes();
-        let figures = Some([self.inbound, self.outbound, queued]);
-        if figures != self.gauged {
-            self.gauged = figures;
-            self.shared.meters.connections(self.inbound, self.outbound);
-            self.shared.meters.queued(queued);
-        }
+        self.shared.levels.show(self.thread, self.level, || self.shared.queued_bytes());
     }
 
     fn stop(&mut self, flush: Duration) {
@@ -442,7 +384,7 @@ impl EventLoop {
     }
 }
 
-fn listener_token(index: usize) -> Token {
+pub(crate) fn listener_token(index: usize) -> Token {
     fixed_token(index + 1)
 }
 

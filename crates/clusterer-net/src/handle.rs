@@ -1,91 +1,106 @@
 //! The side of the transport that other threads hold.
 
+use crate::census::Census;
 use crate::command::Inbox;
+use crate::desk::Desk;
 use crate::directory::{Directory, Open};
+use crate::drain;
 use crate::entry::{Control, Limits};
+use crate::levels::{Level, Levels};
 use crate::meters::{Meters, Reason};
 use crate::queue::LinkQueue;
-use crate::transport::{AfterDrain, Drained};
-use crate::wake::Wake;
+use crate::transport::AfterDrain;
 use crate::{Command, LinkSpec, SendError, Transport};
 use clusterer_bin::Outgoing;
 use clusterer_node::LinkId;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What the mio thread and all handles share.
+/// What the mio threads and all handles share.
 pub(crate) struct Shared {
-    pub(crate) wake: Wake,
+    /// Of each mio thread, in order.
+    pub(crate) desks: Box<[Arc<Desk>]>,
+    pub(crate) census: Arc<Census>,
+    pub(crate) levels: Levels,
     pub(crate) meters: Meters,
     pub(crate) local_addresses: Vec<SocketAddr>,
-    /// The open links. Changed only under the inbox's lock.
+    /// The open links. Changed only under `changing`, and those of a thread under its inbox's lock.
     links: Directory,
-    inbox: Mutex<Inbox>,
-    /// Queues with something new in them, each at most once.
-    announced: Mutex<Vec<LinkQueue>>,
-    /// Who is to be told when everything that has arrived was read; `None` once nothing is read any
-    /// more.
-    drains: Mutex<Option<Vec<AfterDrain>>>,
+    changing: Mutex<()>,
     /// No packet is taken any more.
     stopped: AtomicBool,
-    /// How long the mio thread may go on writing, once it is to stop.
+    /// How long the mio threads may go on writing, once they are to stop.
     stop: Mutex<Option<Duration>>,
+    /// Threads that have not ended.
+    running: AtomicUsize,
 }
 
 impl Shared {
-    pub(crate) fn new(wake: Wake, limits: Limits, local_addresses: Vec<SocketAddr>) -> Self {
+    pub(crate) fn new(
+        desks: Box<[Arc<Desk>]>,
+        census: Census,
+        limits: Limits,
+        local_addresses: Vec<SocketAddr>,
+    ) -> Self {
         Self {
-            wake,
+            census: Arc::new(census),
+            levels: Levels::new(desks.len()),
             meters: Meters::new(),
             local_addresses,
             links: Directory::new(limits),
-            inbox: Mutex::default(),
-            announced: Mutex::default(),
-            drains: Mutex::new(Some(Vec::new())),
+            changing: Mutex::new(()),
             stopped: AtomicBool::new(false),
             stop: Mutex::new(None),
+            running: AtomicUsize::new(desks.len()),
+            desks,
         }
     }
 
-    pub(crate) fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        lock(&self.inbox)
-    }
-
-    /// Moves the queues with something new to `into`, which is empty.
-    pub(crate) fn take_announced(&self, into: &mut Vec<LinkQueue>) {
-        std::mem::swap(&mut *lock(&self.announced), into);
-    }
-
-    pub(crate) fn take_drains(&self) -> Vec<AfterDrain> {
-        lock(&self.drains).as_mut().map(std::mem::take).unwrap_or_default()
-    }
-
-    /// Refuses all packets from now on, and lets the mio thread end when it has written what waits on
-    /// connected links, or after `flush`.
+    /// Refuses all packets from now on, and lets each mio thread end when it has written what waits on
+    /// its connected links, or after `flush`.
     pub(crate) fn stop(&self, flush: Duration) {
         self.stopped.store(true, Ordering::Release);
         *lock(&self.stop) = Some(flush);
-        self.wake.wake();
+        self.desks.iter().for_each(|desk| desk.wake.wake());
     }
 
     pub(crate) fn stopping(&self) -> Option<Duration> {
         *lock(&self.stop)
     }
 
-    /// The mio thread has ended: what still waits will never be sent.
-    pub(crate) fn ended(&self) {
-        self.stopped.store(true, Ordering::Release);
-        let inbox = self.inbox();
+    /// A mio thread has ended. One that was not told to takes the others along: half a transport would let
+    /// some peers down in silence.
+    pub(crate) fn ended(&self, thread: usize) {
+        if self.stopping().is_none() {
+            self.stop(Duration::ZERO);
+        }
+        if let Some(desk) = self.desks.get(thread) {
+            desk.close();
+        }
+        if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.discard_all();
+        }
+    }
+
+    /// What still waits will never be sent.
+    fn discard_all(&self) {
+        let changing = lock(&self.changing);
         let discarded = self.links.close_all();
-        drop(inbox);
+        drop(changing);
         self.meters.dropped(Reason::Stopped, discarded);
-        self.meters.queued(self.queued_bytes());
-        // Nothing more will be read, so nothing is waited for.
-        let drains = lock(&self.drains).take();
-        drains.into_iter().flatten().for_each(|then| then(Drained::default()));
+        for thread in 0..self.desks.len() {
+            self.levels.show(thread, Level::default(), || self.queued_bytes());
+        }
+    }
+
+    /// Where the thread of a link finds what is handed over to it.
+    #[expect(clippy::indexing_slicing, reason = "taken modulo the number of desks")]
+    fn desk(&self, link: LinkId) -> &Desk {
+        // Indices are dense: each thread has its share.
+        &self.desks[usize::try_from(link.index).unwrap_or_default() % self.desks.len()]
     }
 
     /// Bytes queued on all links.
@@ -99,14 +114,16 @@ impl Shared {
     }
 
     fn open(&self, spec: &LinkSpec) {
-        let mut inbox = self.inbox();
+        let mut inbox = self.desk(spec.link).inbox();
+        let _changing = lock(&self.changing);
         if let Some(discarded) = self.links.open(spec) {
             self.discard(&mut inbox, spec.link, discarded);
         }
     }
 
     fn close(&self, link: LinkId) {
-        let mut inbox = self.inbox();
+        let mut inbox = self.desk(link).inbox();
+        let _changing = lock(&self.changing);
         if let Some(discarded) = self.links.close(link) {
             self.discard(&mut inbox, link, discarded);
         }
@@ -119,7 +136,7 @@ impl Shared {
 
     /// Does something in the inbox, if the link is open.
     fn with_inbox(&self, link: LinkId, act: impl FnOnce(&mut Inbox)) {
-        let mut inbox = self.inbox();
+        let mut inbox = self.desk(link).inbox();
         if self.links.is_open(link) {
             act(&mut inbox);
         }
@@ -139,8 +156,7 @@ impl Shared {
         };
         let reason = match result {
             Ok(Some(queue)) => {
-                lock(&self.announced).push(queue);
-                self.wake.wake();
+                self.desk(link).announce(queue);
                 return Ok(());
             }
             Ok(None) => return Ok(()),
@@ -166,15 +182,25 @@ impl Transport for Handle {
         if shared.stopped.load(Ordering::Acquire) {
             return;
         }
-        match command {
-            Command::Close(link) => shared.close(link),
+        let link = match command {
+            Command::Close(link) => {
+                shared.close(link);
+                link
+            }
             Command::Dial(attempt) => {
                 shared.with_inbox(attempt.link, |inbox| inbox.dial(attempt));
+                attempt.link
             }
-            Command::Hangup(link) => shared.with_inbox(link, |inbox| inbox.hangup(link)),
-            Command::Open(spec) => shared.open(&spec),
-        }
-        shared.wake.wake();
+            Command::Hangup(link) => {
+                shared.with_inbox(link, |inbox| inbox.hangup(link));
+                link
+            }
+            Command::Open(spec) => {
+                shared.open(&spec);
+                spec.link
+            }
+        };
+        shared.desk(link).wake.wake();
     }
 
     fn send(&self, link: LinkId, packet: Outgoing) -> Result<(), SendError> {
@@ -203,14 +229,10 @@ impl Transport for Handle {
     }
 
     fn drain(&self, then: AfterDrain) {
-        let mut drains = lock(&self.shared.drains);
-        let Some(waiting) = drains.as_mut() else {
-            drop(drains);
-            return then(Drained::default());
-        };
-        waiting.push(then);
-        drop(drains);
-        self.shared.wake.wake();
+        let desks = &self.shared.desks;
+        for (desk, part) in desks.iter().zip(drain::parts(then, desks.len())) {
+            desk.drain(part);
+        }
     }
 
     fn local_addresses(&self) -> Vec<SocketAddr> {

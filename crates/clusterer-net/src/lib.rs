@@ -1,7 +1,7 @@
 //! The BIN transport of a cluster node: listeners, outbound links and their bounded queues, on one
-//! thread that sleeps unless something happens.
+//! thread or more that sleep unless something happens.
 //!
-//! [`Net::bind`] binds the listeners, [`Bound::start`] starts the thread, [`Net::handle`] gives a
+//! [`Net::bind`] binds the listeners, [`Bound::start`] starts the threads, [`Net::handle`] gives a
 //! [`Transport`]: packets and [`Command`]s go in there from any thread, and what arrives comes out of
 //! an [`Ingress`]: each connection has a [`Receiver`] of its own, which is given what was read at once, in
 //! place.
@@ -61,10 +61,13 @@
 //! ```
 //!
 //! # Threads
-//! A [`Net`] owns one thread, on which every method of the [`Ingress`] and its receivers runs, one at a time. [`Handle`] may be
+//! A [`Net`] owns [`Config::threads`] threads, on which every method of the [`Ingress`] and its receivers runs. A
+//! connection belongs to one of them for life, and so does a link, with all its connections: what is told of it is
+//! told in order, one call at a time; calls about others may be under way on other threads meanwhile. A thread
+//! that ends by a panic takes the others along. [`Handle`] may be
 //! used from any thread, also inside a callback, and never blocks. Packets of one link that one thread
 //! sends arrive in the order in which they were sent, control packets aside. While nothing happens
-//! the thread uses no CPU.
+//! the threads use no CPU.
 //!
 //! # Errors
 //! A refused packet is a [`SendError`] on the spot; every other dropped packet is counted by reason
@@ -79,10 +82,13 @@
 
 #![forbid(unsafe_code)]
 
+mod admission;
+mod census;
 mod command;
 mod config;
 mod connection;
 mod descriptors;
+mod desk;
 mod dial;
 mod directory;
 mod drain;
@@ -91,6 +97,7 @@ mod event_loop;
 mod failure;
 mod handle;
 mod inflow;
+mod levels;
 mod links;
 mod listener;
 mod log_limit;

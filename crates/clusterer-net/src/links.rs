@@ -73,7 +73,7 @@ impl EventLoop {
             Ok(Some(local)) => {
                 connection.established(local);
                 let link = connection.source().link;
-                self.outbound += 1;
+                self.level.outbound += 1;
                 if let Some(Dialled { attempt, .. }) =
                     link.and_then(|link| self.dialled.get(&link.index))
                 {

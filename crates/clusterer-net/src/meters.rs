@@ -1,7 +1,7 @@
-//! What the transport counts. Everything is added up on the mio thread and handed to the recorder
+//! What the transport counts. Everything is added up on the mio threads and handed to the recorder
 //! once a turn.
 
-use metrics::{Counter, Gauge, Unit};
+use metrics::{Counter, Unit};
 
 /// Why something was dropped: the `reason` of `clusterer_bin_dropped_total`. All but the connection
 /// reasons count packets.
@@ -76,9 +76,6 @@ pub(crate) struct Meters {
     bytes_received: Counter,
     bytes_sent: Counter,
     dropped: [Counter; REASONS.len()],
-    inbound: Gauge,
-    outbound: Gauge,
-    queued: Gauge,
 }
 
 impl Meters {
@@ -90,30 +87,18 @@ impl Meters {
             bytes_sent: metrics::counter!("clusterer_bin_sent_bytes_total"),
             dropped: REASONS
                 .map(|name| metrics::counter!("clusterer_bin_dropped_total", "reason" => name)),
-            inbound: metrics::gauge!("clusterer_bin_connections", "direction" => "inbound"),
-            outbound: metrics::gauge!("clusterer_bin_connections", "direction" => "outbound"),
-            queued: metrics::gauge!("clusterer_bin_link_queue_bytes"),
         }
     }
 
-    /// Counts at once: for other threads than the mio thread.
+    /// Counts at once: for other threads than the mio threads.
     pub(crate) fn dropped(&self, reason: Reason, count: usize) {
         if let Some(counter) = self.dropped.get(reason as usize) {
             counter.increment(wide(count));
         }
     }
-
-    pub(crate) fn connections(&self, inbound: usize, outbound: usize) {
-        self.inbound.set(level(inbound));
-        self.outbound.set(level(outbound));
-    }
-
-    pub(crate) fn queued(&self, bytes: usize) {
-        self.queued.set(level(bytes));
-    }
 }
 
-/// What one turn of the mio thread has counted so far.
+/// What one turn of a mio thread has counted so far.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) packets_received: usize,
@@ -149,9 +134,4 @@ impl Tally {
 
 fn wide(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
-}
-
-/// A gauge's value: exact up to 4 GiB, which no queue here comes near.
-fn level(value: usize) -> f64 {
-    u32::try_from(value).unwrap_or(u32::MAX).into()
 }

@@ -1,12 +1,12 @@
 //! From a configuration to a running transport, and its end.
 
+use crate::census::Census;
+use crate::descriptors;
 use crate::entry::Limits;
-use crate::event_loop::{EventLoop, WAKE};
+use crate::event_loop::{EventLoop, Stand};
 use crate::handle::{Handle, Shared};
 use crate::listener::Listener;
-use crate::wake::Wake;
 use crate::{Clock, Config, Ingress};
-use mio::Poll;
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
@@ -31,42 +31,62 @@ impl Bound {
         self.listeners.iter().map(|listener| listener.local).collect()
     }
 
-    /// Starts the mio thread. Metrics go to the recorder that is installed when this is called.
+    /// Starts the mio threads. Metrics go to the recorder that is installed when this is called.
     ///
     /// # Errors
     /// The system gives no poll, no waker or no thread.
     pub fn start(self, clock: Clock, ingress: Arc<dyn Ingress>) -> io::Result<Net> {
         let local_addresses = self.local_addresses();
         let Self { config, listeners } = self;
-        let poll = Poll::new()?;
-        let wake = Wake::new(poll.registry(), WAKE, Arc::clone(&clock))?;
+        let threads = config.threads.clamp(1, Config::MOST_THREADS);
+        let stands = (0..threads).map(|_| Stand::new(&clock)).collect::<io::Result<Vec<_>>>()?;
+        let desks = stands.iter().map(|stand| Arc::clone(&stand.desk)).collect();
+        let census = Census::new(descriptors::for_inbound(config.max_connections), threads);
         let limits = Limits { bytes: config.link_queue_bytes, packets: config.link_queue_packets };
-        let shared = Arc::new(Shared::new(wake, limits, local_addresses));
-        let event_loop =
-            EventLoop::new(poll, Arc::clone(&shared), ingress, clock, config, listeners)?;
-        let ended = Ended(Arc::clone(&shared));
-        let thread = thread::Builder::new().name("clusterer-net".into()).spawn(move || {
-            let _ended = ended;
-            event_loop.run();
-        })?;
-        Ok(Net { shared, thread: Some(thread) })
+        let shared = Arc::new(Shared::new(desks, census, limits, local_addresses));
+        // The first thread has all of them.
+        let mut listeners = Some(listeners);
+        let mut net = Net { shared: Arc::clone(&shared), threads: Vec::new() };
+        for (thread, stand) in stands.into_iter().enumerate() {
+            let event_loop = EventLoop::new(
+                thread,
+                stand,
+                Arc::clone(&shared),
+                Arc::clone(&ingress),
+                Arc::clone(&clock),
+                config.clone(),
+                listeners.take().unwrap_or_default(),
+            )?;
+            let ended = Ended(Arc::clone(&shared), thread);
+            // What the system shows of a name has room for the number.
+            let name = match thread {
+                0 => "clusterer-net".to_owned(),
+                _ => format!("clusterer-net{thread}"),
+            };
+            let thread = thread::Builder::new().name(name).spawn(move || {
+                let _ended = ended;
+                event_loop.run();
+            })?;
+            net.threads.push(thread);
+        }
+        Ok(net)
     }
 }
 
-/// Says that the mio thread has ended, however it did.
-struct Ended(Arc<Shared>);
+/// Says that a mio thread has ended, however it did.
+struct Ended(Arc<Shared>, usize);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.ended();
+        self.0.ended(self.1);
     }
 }
 
-/// A running transport: the owner of its mio thread. Dropping it stops the thread without waiting;
+/// A running transport: the owner of its mio threads. Dropping it stops them without waiting;
 /// [`Net::shutdown`] waits.
 pub struct Net {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Net {
@@ -102,15 +122,19 @@ impl Net {
     }
 
     /// Takes no more packets and connections, writes what waits on connected links for at most
-    /// `flush`, closes everything and waits for the thread to end. No event is reported of links
+    /// `flush`, closes everything and waits for the threads to end. No event is reported of links
     /// that are closed by this. Called inside a callback it does not wait.
     pub fn shutdown(mut self, flush: Duration) {
         self.shared.stop(flush);
-        if let Some(thread) = self.thread.take()
-            && thread.thread().id() != thread::current().id()
-            && thread.join().is_err()
-        {
-            tracing::error!("the transport's thread had panicked");
+        let threads = std::mem::take(&mut self.threads);
+        let here = thread::current().id();
+        if threads.iter().any(|thread| thread.thread().id() == here) {
+            return;
+        }
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the transport had panicked");
+            }
         }
     }
 }
@@ -144,7 +168,7 @@ impl fmt::Debug for Net {
 
 impl Drop for Net {
     fn drop(&mut self) {
-        if self.thread.is_some() {
+        if !self.threads.is_empty() {
             self.shared.stop(Duration::ZERO);
         }
     }

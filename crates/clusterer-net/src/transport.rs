@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Reads the monotonic clock. Called once a turn of the mio thread; must advance with real time.
+/// Reads the monotonic clock. Called twice a turn of each mio thread, and by who wakes one; must advance with real time.
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
 
 /// Where a packet came from.
@@ -48,8 +48,9 @@ pub enum Trust {
     Stranger,
 }
 
-/// Receives what arrives. Every method, and those of its receivers, run on the mio thread, one at a time,
-/// under no lock: they must return soon and must not panic (a panic ends the transport, and every later send
+/// Receives what arrives. Every method, and those of its receivers, run on a mio thread, under no lock. What is about
+/// one connection or one link is told by one thread, one call at a time; other threads may call at the same time, if
+/// there are several ([`Config::threads`](crate::Config::threads)). They must return soon and must not panic (a panic ends the transport, and every later send
 /// says [`SendError::Stopped`]). They may call all of [`Transport`].
 pub trait Ingress: Send + Sync {
     /// Something has arrived over a connection for the first time: who takes in what comes over it from now

@@ -118,6 +118,16 @@ impl Builder {
         self
     }
 
+    /// So many threads receive and send, 1 to 64 (what is outside counts as the nearest): 1. Each connection
+    /// belongs to one of them for life, so its packets stay in order. More are worth it when one processor does not
+    /// keep up with what comes over several connections; modules that are called inline are then called by
+    /// several threads at the same time.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.net.threads = threads;
+        self
+    }
+
     /// From one ping to the next (1 s), and how long a connect or a pong may take (500 ms; more than
     /// the interval counts as the interval). Less than a millisecond counts as one.
     #[must_use]
@@ -179,7 +189,7 @@ impl Builder {
     }
 
     /// Starts: listens, loads the table, dials the peers. To be called on a tokio runtime, which the
-    /// store's calls will run on; the engine's own threads are `clusterer-ctl`, the transport's, and one for
+    /// store's calls will run on; the engine's own threads are `clusterer-ctl`, the transport's ([`Builder::threads`]), and one for
     /// each module that is registered later.
     ///
     /// # Errors

@@ -201,7 +201,8 @@ impl Cluster {
     ///
     /// # Inline
     /// For modules that never wait ([`Delivery::Inline`]). Packets are not copied: those of one sender that were
-    /// read together are one call of [`on_packets`](ClusterModule::on_packets) on the transport's thread. Events
+    /// read together are one call of [`on_packets`](ClusterModule::on_packets) on a thread of the transport's: calls
+    /// for several connections may be under way at once, if there are [several threads](crate::Builder::threads). Events
     /// are told on the thread that found out, the control thread or the transport's, also while a call for
     /// packets is under way. If a node timed out during a call that took its packets, its
     /// [`ModuleEvent::Timeout`] is told once more after it. [`ModuleEvent::TemporarilyDisabled`] is told once for

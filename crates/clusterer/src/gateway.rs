@@ -1,4 +1,4 @@
-//! What happens to what arrives: on the transport's thread, for every packet.
+//! What happens to what arrives: on a thread of the transport's, for every packet.
 
 use crate::inbox::Inbox;
 use crate::inlet::Inlet;

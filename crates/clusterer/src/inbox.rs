@@ -1,4 +1,4 @@
-//! What the transport's thread tells the control thread: never lost, never waiting, bounded.
+//! What the transport's threads tell the control thread: never lost, never waiting, bounded.
 
 use clusterer_core::Input;
 use clusterer_net::Drained;

@@ -30,7 +30,7 @@
 //! `examples` has whole programs.
 //!
 //! # Threads
-//! The control thread (`clusterer-ctl`) owns the state; the transport's thread receives and sends; the
+//! The control thread (`clusterer-ctl`) owns the state; the transport's thread, or [several](Builder::threads), receives and sends; the
 //! store's calls run on the tokio runtime that the node was started on. Each module is called on a thread
 //! of its own (`clusterer-` and as much of its name as fits), one call at a time, under no lock, unless it asks to
 //! be called where things happen ([`Delivery::Inline`]): see [`Cluster::register_module`]. Handles work from any thread, also inside callbacks.

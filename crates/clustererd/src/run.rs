@@ -341,8 +341,10 @@ async fn start_cluster(
         .clone()
         .map(|listen| ListenerConfig { address: listen.value, dialect: Dialect::V22 })
         .collect();
+    let threads = config.bin.as_ref().map_or(1, |bin| bin.threads.value);
     let mut builder = Cluster::builder(own, store)
         .listen(listeners)
+        .threads(usize::try_from(threads).unwrap_or(1))
         .sockets(sockets)
         .pings(ping_interval.value, ping_timeout.value)
         .persistent(persistent_mode.value)

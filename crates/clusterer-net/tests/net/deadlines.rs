@@ -1,5 +1,6 @@
 //! Each deadline of the transport from both sides, on a clock that the test turns.
 
+use crate::THREADS;
 use crate::support::*;
 use clusterer_bin::Dialect;
 use clusterer_net::{Command, Config, LinkSpec, Transport};
@@ -11,11 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// A node whose time is what the test says, and a known sender that has it take its turns.
+/// A node whose time is what the test says, and a known sender on each thread that has it take its turns.
 struct Bench {
     node: Node,
     millis: Arc<AtomicU64>,
-    known: TcpStream,
+    known: Vec<TcpStream>,
     /// Bytes that were written to the node.
     written: u64,
 }
@@ -26,20 +27,25 @@ impl Bench {
         let shown = Arc::clone(&millis);
         let clock = Arc::new(move || Moment::from_millis(shown.load(Ordering::SeqCst)));
         let node = Node::on_clock(config(), clock);
-        let known = node.connect();
+        // Each thread gets one in turn, the first one first.
+        let known = (0..THREADS).map(|_| node.connect()).collect();
         let mut bench = Self { node, millis, known, written: 0 };
         bench.turn();
         bench
     }
 
-    /// Returns when a whole turn has been made at the present time: the second answer is of a later turn
-    /// than the first, and each turn ends with a look at the deadlines.
     fn turn(&mut self) {
+        (0..THREADS).for_each(|thread| self.turn_of(thread));
+    }
+
+    /// Returns when a whole turn of the thread has been made at the present time: the second answer is of a
+    /// later turn than the first, and each turn ends with a look at the deadlines.
+    fn turn_of(&mut self, thread: usize) {
         for _ in 0..2 {
             let ping = plain("ping", 0).to_vec();
-            self.known.write_all(&ping).unwrap();
+            self.known[thread].write_all(&ping).unwrap();
             self.written += ping.len() as u64;
-            assert_eq!(read_packets(&mut self.known, 1), [("pong".into(), 0)]);
+            assert_eq!(read_packets(&mut self.known[thread], 1), [("pong".into(), 0)]);
         }
     }
 
@@ -55,12 +61,15 @@ impl Bench {
         self.node.await_metric("clusterer_bin_received_bytes_total", None, self.written);
     }
 
-    fn await_inbound(&self, count: u64) {
+    /// Waits until there are so many beside the known ones.
+    fn await_inbound(&self, count: usize) {
+        let count = (THREADS + count) as u64;
         self.node.await_metric("clusterer_bin_connections", Some("inbound"), count);
     }
 
-    fn inbound(&self) -> u64 {
-        self.node.metric("clusterer_bin_connections", Some("inbound"))
+    fn inbound(&self) -> usize {
+        let all = self.node.metric("clusterer_bin_connections", Some("inbound"));
+        all as usize - THREADS
     }
 }
 
@@ -109,23 +118,23 @@ fn a_stranger_may_be_silent_for_less_than_its_time_and_is_then_closed() {
     let mut bench = Bench::new();
     let mut silent = bench.node.connect();
     let mut talking = bench.node.connect();
-    bench.await_inbound(3);
+    bench.await_inbound(2);
 
     bench.set_clock(limit - MILLI);
     bench.write(&mut talking, &plain("stranger", 0).to_vec());
     bench.turn();
-    assert_eq!(bench.inbound(), 3);
+    assert_eq!(bench.inbound(), 2);
     bench.set_clock(limit);
     bench.turn();
-    assert_eq!(bench.inbound(), 2, "the silent one is gone, the known sender and the other stay");
+    assert_eq!(bench.inbound(), 1, "the silent one is gone, the known sender and the other stay");
     await_end(&mut silent);
 
     bench.set_clock(limit - MILLI + limit - MILLI);
     bench.turn();
-    assert_eq!(bench.inbound(), 2);
+    assert_eq!(bench.inbound(), 1);
     bench.set_clock(limit - MILLI + limit);
     bench.turn();
-    assert_eq!(bench.inbound(), 1, "its packet put it off, and no longer than that");
+    assert_eq!(bench.inbound(), 0, "its packet put it off, and no longer than that");
     await_end(&mut talking);
 }
 
@@ -148,11 +157,12 @@ fn a_shutdown_writes_for_as_long_as_it_was_told_and_no_longer() {
     // It listens no more from the moment on from which its time counts.
     wait("the shutdown to begin", || TcpStream::connect(bench.node.address()).is_err());
 
+    // The link is the first thread's: the others have nothing to write and end.
     bench.set_clock(flush - MILLI);
-    bench.turn();
+    bench.turn_of(0);
     assert!(!ending.is_finished());
     bench.set_clock(flush);
-    bench.known.write_all(&plain("ping", 0).to_vec()).unwrap();
+    bench.known[0].write_all(&plain("ping", 0).to_vec()).unwrap();
     wait("the end", || ending.is_finished());
-    await_end(&mut bench.known);
+    bench.known.iter_mut().for_each(await_end);
 }

@@ -1,5 +1,6 @@
 //! Whatever had arrived when a drain was asked for is handed over before it is answered.
 
+use crate::THREADS;
 use crate::support::*;
 use clusterer_net::{Drained, Transport};
 use std::fs;
@@ -46,7 +47,10 @@ fn unread(stream: &TcpStream) -> usize {
 #[test]
 fn what_lay_unread_is_handed_over_before_the_answer() {
     let node = Node::new();
-    let (mut first, mut second) = (node.connect(), node.connect());
+    // On the same thread: each gets one in turn.
+    let mut first = node.connect();
+    let _others: Vec<_> = (1..THREADS).map(|_| node.connect()).collect();
+    let mut second = node.connect();
     let packet = plain("valid", 0).to_vec();
     first.write_all(&packet).unwrap();
     second.write_all(&packet).unwrap();

@@ -1,5 +1,6 @@
 //! Listeners whose sockets somebody else has bound.
 
+use crate::THREADS;
 use crate::support::{Recorder, clock, plain, wait};
 use clusterer_bin::Dialect;
 use clusterer_net::{BindError, Config, ListenerConfig, Net};
@@ -11,7 +12,9 @@ use std::time::Duration;
 
 fn config(addresses: &[SocketAddr]) -> Config {
     let listener = |&address| ListenerConfig { address, dialect: Dialect::V22 };
-    Config::new(addresses.iter().map(listener).collect())
+    let mut config = Config::new(addresses.iter().map(listener).collect());
+    config.threads = THREADS;
+    config
 }
 
 fn socket() -> (TcpListener, SocketAddr) {

@@ -1,5 +1,6 @@
 //! A node with a recording ingress, raw peers, and waiting without racing.
 
+use crate::THREADS;
 use clusterer_bin::{Dialect, FieldError, Framer, Origin, Outgoing, Packet, PacketWriter, Step};
 use clusterer_net::{
     Clock, Command, Config, Handle, Ingress, LinkSpec, ListenerConfig, Net, Packets, Receiver,
@@ -12,8 +13,8 @@ use std::fs;
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::thread;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 /// Long enough for a loaded machine; nothing waits this long unless it fails.
@@ -35,7 +36,8 @@ pub(crate) struct Recorder {
     malformed: Mutex<Vec<FieldError>>,
     events: Mutex<Vec<(Attempt, LinkEvent)>>,
     pub(crate) flood: AtomicU64,
-    thread: OnceLock<String>,
+    /// The mio threads that have made a callback.
+    threads: Mutex<Vec<(ThreadId, String)>>,
     /// Sends this on every link that becomes connected.
     greeting: Mutex<Option<(Handle, Outgoing)>>,
 }
@@ -113,10 +115,16 @@ impl Recorder {
     }
 
     fn remember_thread(&self) {
-        self.thread.get_or_init(|| {
+        let (here, mut threads) = (thread::current().id(), self.threads.lock().unwrap());
+        if threads.iter().all(|&(thread, _)| thread != here) {
             let task = fs::read_link("/proc/thread-self").unwrap();
-            format!("/proc/{}/schedstat", task.to_str().unwrap())
-        });
+            threads.push((here, format!("/proc/{}/schedstat", task.to_str().unwrap())));
+        }
+    }
+
+    /// On how many threads callbacks have been made.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.lock().unwrap().len()
     }
 }
 
@@ -273,13 +281,16 @@ impl Node {
         self.metric("clusterer_bin_dropped_total", Some(reason))
     }
 
-    /// The mio thread does nothing when nothing happens. It must have made a callback before.
+    /// The mio threads do nothing when nothing happens. One must have made a callback before; those that have
+    /// are looked at.
     pub(crate) fn assert_idle(&self) {
-        let path = self.seen.thread.get().expect("a callback has been made");
-        let used = || -> u64 {
+        let paths = self.seen.threads.lock().unwrap().clone();
+        assert!(!paths.is_empty(), "no callback has been made");
+        let of = |(_, path): &(ThreadId, String)| -> u64 {
             let stat = fs::read_to_string(path).unwrap();
             stat.split(' ').next().unwrap().parse().unwrap()
         };
+        let used = || paths.iter().map(of).sum::<u64>();
         let before = used();
         thread::sleep(Duration::from_millis(300));
         let nanos = used() - before;
@@ -292,7 +303,9 @@ pub(crate) fn listening(listeners: &[(&str, Dialect)]) -> Config {
         address: address.parse().unwrap(),
         dialect,
     };
-    Config::new(listeners.iter().map(listener).collect())
+    let mut config = Config::new(listeners.iter().map(listener).collect());
+    config.threads = THREADS;
+    config
 }
 
 pub(crate) fn clock() -> Clock {

@@ -14,4 +14,5 @@ mod replication;
 mod requests;
 mod store;
 mod support;
+mod threads;
 mod wires;

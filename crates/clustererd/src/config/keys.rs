@@ -79,6 +79,7 @@ pub(crate) const KEYS: &[&dyn Entry] = &[
     &DB_CONNECT_TIMEOUT,
     &AUTO_RELOAD,
     &BIN_LISTEN,
+    &BIN_THREADS,
     &FIFO_NAME,
     &FIFO_MODE,
     &FIFO_USER,
@@ -117,6 +118,7 @@ pub(crate) const LIVE: &[&dyn Entry] = &[&AUTO_RELOAD, &HTTP_TOKEN_FILE, &HTTP_H
 
 const NAME: &str = "at most 63 ASCII letters, digits and underscores, no digit first";
 const MAX_ID: i64 = i32::MAX as i64;
+const MOST_THREADS: i64 = 64;
 const YEAR: i64 = 365 * 24 * 3600;
 const HOUR_MILLIS: i64 = 3_600_000;
 const LOOKS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
@@ -254,6 +256,13 @@ pub(crate) static BIN_LISTEN: Key<Listeners> = Key {
     kind: Listeners,
     meaning: "The addresses to listen on, each `bin:ADDRESS` or `bin:ADDRESS:PORT`, port 5555 \
               if none is written; no host names, `0.0.0.0` or `[::]` for all addresses.",
+};
+
+pub(crate) static BIN_THREADS: Key<Integer> = Key {
+    path: "bin.threads",
+    kind: Integer { default: Some(1), range: 1..=MOST_THREADS, unit: "" },
+    meaning: "How many threads receive and send packets. Each connection belongs to one of them, so its packets stay \
+              in order. More than one is for a machine with processors to spare on which one does not keep up.",
 };
 
 pub(crate) static FIFO_NAME: Key<Parsed<AbsolutePath>> = Key {

@@ -47,6 +47,7 @@ pub(crate) struct Clusterer {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bin {
     pub(crate) listen: Key<Vec<Spanned<String>>>,
+    pub(crate) threads: Key<Scalar>,
 }
 
 #[derive(Default, Deserialize)]

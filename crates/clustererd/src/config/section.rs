@@ -33,6 +33,8 @@ pub(crate) struct Clusterer {
 pub(crate) struct Bin {
     /// At least one, each with its place for the one that cannot be bound.
     pub(crate) listen: Setting<Vec<Setting<SocketAddr>>>,
+    /// 1 to 64.
+    pub(crate) threads: Setting<i64>,
 }
 
 /// `[mi.fifo]`
@@ -148,7 +150,10 @@ impl Bin {
     ) -> Result<Self, ConfigError> {
         let at = &source.section(section.span());
         let raw = section.into_inner();
-        Ok(Self { listen: keys::BIN_LISTEN.read(raw.listen, at)? })
+        Ok(Self {
+            listen: keys::BIN_LISTEN.read(raw.listen, at)?,
+            threads: keys::BIN_THREADS.read(raw.threads, at)?,
+        })
     }
 }
 

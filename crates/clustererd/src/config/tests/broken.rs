@@ -289,6 +289,8 @@ fn wrong_listeners() {
             "[bin]\nlisten = ['bin:::1:5566']",
             "[bin]\nlisten = ['bins:127.0.0.1:5566']",
             "[bin]\nlisten = ['bin:[::1]:5566', 'BIN:[::1]:5566']",
+            "[bin]\nlisten = ['bin:[::1]:5566']\nthreads = 0",
+            "[bin]\nlisten = ['bin:[::1]:5566']\nthreads = 65",
             "[metrics]\nlisten = 'localhost:9464'",
             "[metrics]\nlisten = '127.0.0.1:0'",
         ],
@@ -300,6 +302,8 @@ fn wrong_listeners() {
             node.toml:5:11: bin.listen: too many colons (an IPv6 address stands in brackets), expected "bin:ADDRESS:PORT"
             node.toml:5:11: bin.listen: unknown protocol, expected "bin:ADDRESS:PORT"
             node.toml:5:29: bin.listen: the same listener again, expected each one once
+            node.toml:6:11: bin.threads: 0, expected an integer from 1 to 64
+            node.toml:6:11: bin.threads: 65, expected an integer from 1 to 64
             node.toml:5:10: metrics.listen: no address with a port, expected "ADDRESS:PORT", such as "127.0.0.1:9464"
             node.toml:5:10: metrics.listen: port 0, expected "ADDRESS:PORT", such as "127.0.0.1:9464"
         "#]],

@@ -8,6 +8,7 @@ use crate::config::values::{Difference, Effect, effect};
 fn other_value(path: &str) -> &'static str {
     match path {
         "bin.listen" => "['bin:127.0.0.1:5577']",
+        "bin.threads" => "4",
         "clusterer.auto_reload" => "'7s'",
         "clusterer.db_url" => "'sqlite:others.db'",
         "clusterer.ping_interval" | "clusterer.db_connect_timeout" => "'7s'",

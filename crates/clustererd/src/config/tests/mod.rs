@@ -238,6 +238,7 @@ fn every_key_of_the_table_is_read_where_it_says() {
             ("clusterer", "db_url") => "",
             ("clusterer", "server_id") => "db_url = 'sqlite:nodes.db'\n",
             ("clusterer", _) => "db_url = 'sqlite:nodes.db'\nserver_id = 1\n",
+            ("bin", "threads") => "listen = ['bin:127.0.0.1:5566']\n",
             ("mi.fifo", "fifo_name") => "",
             ("mi.fifo", _) => "fifo_name = '/tmp/fifo'\n",
             ("mi.datagram", "socket_name") => "",
