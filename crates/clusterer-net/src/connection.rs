@@ -36,6 +36,8 @@ pub(crate) struct Connection {
     /// edges instead of levels this must be remembered.
     readable: bool,
     writable: bool,
+    /// The peer has ended its side, or the connection is broken: no edge will tell of that once more.
+    ending: bool,
     /// When the packet that is not whole yet began.
     partial_since: Option<Moment>,
     /// When the last whole packet came; at first, when the connection did.
@@ -77,6 +79,7 @@ impl Connection {
             outflow: Outflow::default(),
             readable: false,
             writable: false,
+            ending: false,
             partial_since: None,
             last_packet: now,
             scheduled: false,
@@ -106,9 +109,10 @@ impl Connection {
         matches!(&self.role, Role::Inbound(seat) if seat.is_strangers())
     }
 
-    pub(crate) const fn ready(&mut self, readable: bool, writable: bool) {
-        self.readable |= readable;
+    pub(crate) const fn ready(&mut self, readable: bool, writable: bool, ending: bool) {
+        self.readable |= readable || ending;
         self.writable |= writable;
+        self.ending |= ending;
     }
 
     /// Nothing is left that a shutdown should wait for.
@@ -143,6 +147,8 @@ impl Connection {
                 Ok(count) => {
                     left = left.saturating_sub(count);
                     turn.tally.bytes_received += count;
+                    // Less than there was room for is all there was; what comes later is a new edge.
+                    self.readable = self.ending || count == most;
                     self.take(count, turn)?;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,

@@ -178,10 +178,10 @@ impl EventLoop {
             return;
         };
         // An error or a hang-up is found by reading; a failed connect, by asking for its outcome.
-        let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+        let ending = event.is_read_closed() || event.is_error();
         let writable = event.is_writable() || event.is_write_closed() || event.is_error();
         if let Some(connection) = self.connections.get_mut(key) {
-            connection.ready(readable, writable);
+            connection.ready(event.is_readable(), writable, ending);
             self.schedule(key);
         }
     }

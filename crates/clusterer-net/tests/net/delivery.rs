@@ -1,5 +1,6 @@
 //! Packets get where they should, in order, and nobody waits for anybody else.
 
+use crate::THREADS;
 use crate::support::*;
 use clusterer_bin::Dialect;
 use clusterer_net::{Command, LinkSpec, SendError, Transport};
@@ -83,6 +84,27 @@ fn a_peer_that_ends_its_side_still_gets_its_answer() {
     peer.write_all(&plain("ping", 3).to_vec()).unwrap();
     peer.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(read_packets(&mut peer, usize::MAX), [("pong".into(), 3)]);
+}
+
+#[test]
+fn a_packet_and_the_end_behind_it_are_found_together() {
+    let node = Node::new();
+    // On the same thread: each gets one in turn.
+    let mut keeping = node.connect();
+    let _others: Vec<_> = (1..THREADS).map(|_| node.connect()).collect();
+    let mut ending = node.connect();
+    for peer in [&mut keeping, &mut ending] {
+        peer.write_all(&plain("m", 0).to_vec()).unwrap();
+    }
+    node.await_packets("m", 2);
+    let kept = node.seen.keep();
+    keeping.write_all(&plain("m", 1).to_vec()).unwrap();
+    wait("the thread to be kept", || unread(&keeping) == 0);
+    ending.write_all(&plain("m", 1).to_vec()).unwrap();
+    drop(ending);
+    drop(kept);
+    node.await_packets("m", 4);
+    node.await_metric("clusterer_bin_connections", Some("inbound"), THREADS as u64);
 }
 
 #[test]

@@ -3,9 +3,7 @@
 use crate::THREADS;
 use crate::support::*;
 use clusterer_net::{Drained, Transport};
-use std::fs;
 use std::io::Write;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -32,16 +30,6 @@ fn ask(node: &Node, module: &'static str) -> Receiver<(Drained, usize)> {
         let _ = answer.send((drained, seen.count(module)));
     }));
     answered
-}
-
-/// Bytes that wait unread at the other end of a connection over 127.0.0.1, as the kernel tells.
-fn unread(stream: &TcpStream) -> usize {
-    let here = format!("0100007F:{:04X}", stream.local_addr().unwrap().port());
-    let table = fs::read_to_string("/proc/net/tcp").unwrap();
-    // The other end's line: its remote address is this one.
-    let line = table.lines().find(|line| line.split_whitespace().nth(2) == Some(here.as_str()));
-    let queues = line.and_then(|line| line.split_whitespace().nth(4)).unwrap();
-    usize::from_str_radix(queues.split_once(':').unwrap().1, 16).unwrap()
 }
 
 #[test]

@@ -391,6 +391,16 @@ pub(crate) fn read_packets(stream: &mut TcpStream, count: usize) -> Vec<(String,
     packets
 }
 
+/// Bytes that wait unread at the other end of a connection over 127.0.0.1, as the kernel tells.
+pub(crate) fn unread(stream: &TcpStream) -> usize {
+    let here = format!("0100007F:{:04X}", stream.local_addr().unwrap().port());
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    // The other end's line: its remote address is this one.
+    let line = table.lines().find(|line| line.split_whitespace().nth(2) == Some(here.as_str()));
+    let queues = line.and_then(|line| line.split_whitespace().nth(4)).unwrap();
+    usize::from_str_radix(queues.split_once(':').unwrap().1, 16).unwrap()
+}
+
 /// Waits until the other side has closed the connection.
 pub(crate) fn await_end(stream: &mut TcpStream) {
     let mut chunk = [0; 4096];
