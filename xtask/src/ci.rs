@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
-    bench, dist, embed,
+    api, bench, dist, embed, package,
     shell::{cargo, run as run_command, stopwatch},
     skips::{self, Skip},
     tidy,
@@ -33,6 +33,8 @@ const STEPS: &[Step] = &[
     Step { name: "tidy", run: |root| tidy::run(root).map(passed) },
     Step { name: "clippy", run: clippy },
     Step { name: "docs", run: docs },
+    Step { name: "api", run: public_api },
+    Step { name: "package", run: archives },
     Step { name: "licences", run: licences },
     Step { name: "embed", run: |root| embed::run(root).map(passed) },
     Step { name: "counts", run: counts },
@@ -57,6 +59,19 @@ fn clippy(root: &Path) -> Result<Outcome> {
 fn docs(root: &Path) -> Result<Outcome> {
     let mut command = cargo(root, "doc --workspace --no-deps");
     run_command(command.env("RUSTDOCFLAGS", "-D warnings")).map(passed)
+}
+
+fn public_api(root: &Path) -> Result<Outcome> {
+    let compared = api::run(root, &api::Options { accept: false })?;
+    Ok(match compared {
+        api::Compared::Same => Outcome::Passed,
+        api::Compared::OtherFormat => Outcome::Skipped(api::OTHER_FORMAT),
+    })
+}
+
+/// Not built from the archives: that takes minutes, and is a step of a release.
+fn archives(root: &Path) -> Result<Outcome> {
+    package::run(root, &package::Options { verify: false }).map(passed)
 }
 
 fn licences(root: &Path) -> Result<Outcome> {

@@ -5,12 +5,15 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks on its terminal")]
 
+mod api;
 mod bench;
 mod ci;
 mod demo;
 mod dist;
 mod embed;
+mod package;
 mod packages;
+mod published;
 mod servers;
 mod shell;
 mod sim;
@@ -31,6 +34,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Compare the public API of each library with its api.txt
+    Api(api::Options),
     /// Measure what things cost: instructions, our codec beside others, the node under load
     Bench(bench::Options),
     /// Everything that must hold before a change lands; the others in a row
@@ -61,6 +66,8 @@ enum Chore {
     },
     /// Build the projects of tests/embed: every library stands alone, default features off
     Embed,
+    /// Make the archives for crates.io and look into them
+    Package(package::Options),
     /// Start the tests' database servers and keep them until Ctrl-C
     Servers,
     /// Clusters on a virtual clock: every fault there is, every invariant checked after every step
@@ -103,6 +110,10 @@ enum Chore {
 fn main() -> ExitCode {
     let root = shell::repository();
     let done = match Cli::parse().chore {
+        Chore::Api(options) => api::run(&root, &options).and_then(|compared| match compared {
+            api::Compared::Same => Ok(()),
+            api::Compared::OtherFormat => anyhow::bail!("{}", api::OTHER_FORMAT),
+        }),
         Chore::Bench(options) => bench::run(&root, &options),
         Chore::Ci => ci::run(&root),
         Chore::Demo { broken, built, db, stay } => {
@@ -110,6 +121,7 @@ fn main() -> ExitCode {
         }
         Chore::Dist { dev, tried } => dist::run(&root, dist::Options { dev, tried }),
         Chore::Embed => embed::run(&root),
+        Chore::Package(options) => package::run(&root, &options),
         Chore::Servers => servers::stay(),
         Chore::Sim { report: true, nodes, .. } => {
             sim::figures(nodes);

@@ -3,11 +3,14 @@
 //! The rules are functions from a [`Workspace`] to findings; only `load` touches the disk. So each
 //! rule is tested with a workspace that must fail. What may break a rule is in `exceptions`.
 
+mod changelog;
 mod embed;
 mod exceptions;
 mod layers;
 mod load;
 mod manifests;
+mod publishing;
+mod quotes;
 mod rust_text;
 mod sources;
 mod workspace;
@@ -36,6 +39,9 @@ fn check(workspace: &Workspace, exceptions: &[Exception]) -> Vec<Finding> {
     let mut findings = [
         layers::check(workspace),
         manifests::check(workspace),
+        publishing::check(workspace),
+        changelog::check(workspace),
+        quotes::check(workspace),
         embed::check(workspace),
         sources::check(workspace),
     ]
@@ -57,6 +63,12 @@ enum Rule {
     Pure,
     /// A published crate without what its page on crates.io and docs.rs shows.
     Manifest,
+    /// A crate with a version of its own.
+    Version,
+    /// A changelog without its form.
+    Changelog,
+    /// Code in a document that stands in no file.
+    Quote,
     /// A crate that holds a place instead of code.
     EmptyCrate,
     /// A library without a project in tests/embed, or the reverse.
@@ -87,6 +99,9 @@ impl fmt::Display for Rule {
             Rule::DevCycle => "dev-cycle",
             Rule::Pure => "pure",
             Rule::Manifest => "manifest",
+            Rule::Version => "version",
+            Rule::Changelog => "changelog",
+            Rule::Quote => "quote",
             Rule::EmptyCrate => "empty-crate",
             Rule::Embed => "embed",
             Rule::Readme => "readme",

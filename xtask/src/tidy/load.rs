@@ -32,6 +32,8 @@ fn package(value: &Value, root: &Path) -> Result<Package> {
         published: value["publish"].as_array().is_none_or(|registries| !registries.is_empty()),
         description: value["description"].as_str().map(str::to_owned),
         license: value["license"].as_str().map(str::to_owned),
+        keywords: texts(value, "keywords")?,
+        categories: texts(value, "categories")?,
         library: roots(targets, "lib", root)?.pop(),
         programs: roots(targets, "bin", root)?,
         dependencies: list(value, "dependencies")?.iter().map(dependency).collect::<Result<_>>()?,
@@ -59,6 +61,11 @@ fn dependency(value: &Value) -> Result<Dependency> {
 
 fn text<'v>(value: &'v Value, key: &str) -> Result<&'v str> {
     value[key].as_str().with_context(|| format!("no text `{key}`"))
+}
+
+fn texts(value: &Value, key: &str) -> Result<Vec<String>> {
+    let texts = list(value, key)?.iter().map(|text| text.as_str().map(str::to_owned));
+    texts.collect::<Option<_>>().with_context(|| format!("no list of texts `{key}`"))
 }
 
 fn list<'v>(value: &'v Value, key: &str) -> Result<&'v [Value]> {

@@ -16,6 +16,8 @@ pub(super) struct Package {
     pub(super) published: bool,
     pub(super) description: Option<String>,
     pub(super) license: Option<String>,
+    pub(super) keywords: Vec<String>,
+    pub(super) categories: Vec<String>,
     /// Path of the library's root, if there is a library.
     pub(super) library: Option<String>,
     /// Paths of the roots of the programs.
@@ -101,6 +103,7 @@ impl File {
 impl Workspace {
     pub(super) fn with_crate(name: &str) -> Workspace {
         let mut workspace = Workspace::default();
+        workspace.write("CHANGELOG.md", "# Changelog\n\n## Unreleased\n");
         workspace.write("README.md", "    cargo xtask demo\n    cargo xtask test\n");
         workspace.add_crate(name);
         workspace
@@ -109,7 +112,13 @@ impl Workspace {
     pub(super) fn add_crate(&mut self, name: &str) -> &mut Package {
         let directory = format!("crates/{name}");
         let library = format!("{directory}/src/lib.rs");
-        let manifest = format!("[package]\nname = \"{name}\"\n\n[lints]\nworkspace = true\n");
+        let inherited = ["authors", "edition", "include", "license", "repository", "rust-version"];
+        let inherited = inherited.map(|key| format!("{key}.workspace = true\n")).concat();
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion.workspace = true\n{inherited}\n[lints]\n\
+             workspace = true\n\n[package.metadata.docs.rs]\nall-features = true\n\
+             targets = [\"x86_64-unknown-linux-gnu\"]\n"
+        );
         self.write(&format!("{directory}/Cargo.toml"), &manifest);
         self.write(&format!("{directory}/README.md"), "# It\n\nWhat.\n\nHow.\n\nThreads.\n\nNo.\n");
         let code = (0..40).map(|n| format!("pub const N{n}: u8 = {n};\n")).collect::<String>();
@@ -132,6 +141,8 @@ impl Workspace {
             published: true,
             description: Some("It does".to_owned()),
             license: Some("MIT OR Apache-2.0".to_owned()),
+            keywords: vec!["voip".to_owned()],
+            categories: vec!["network-programming".to_owned()],
             library: Some(library),
             ..Package::default()
         });
