@@ -50,6 +50,7 @@
 //! a state 0 that an administrator wrote; resolve the nodes' names; retry (it says what is worth it);
 //! decide who is reachable.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]

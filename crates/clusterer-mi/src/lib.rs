@@ -41,6 +41,7 @@
 //! directory, through a link or into anything but a FIFO. Wait for a client without end. Let other hosts run
 //! commands over UDP, or over HTTP without a token, unless told to; do what a page of another site makes a browser ask.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(all(doctest, feature = "client", feature = "fifo"))]

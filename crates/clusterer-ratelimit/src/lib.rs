@@ -80,6 +80,7 @@
 //! tick; `clusterer_ratelimit_received_total` (pipes), `clusterer_ratelimit_skipped_total{reason}` (pipes),
 //! `clusterer_ratelimit_strangers_refused_total` (packets).
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(doctest)]

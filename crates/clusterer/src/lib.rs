@@ -48,6 +48,7 @@
 //! # Features
 //! `mi` (default): [`mi`], the node's MI commands for a `clusterer-mi` table.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(doctest)]
