@@ -83,7 +83,8 @@ impl Drop for Running<'_> {
     }
 }
 
-#[cfg(all(test, feature = "json"))]
+#[cfg(test)]
+#[cfg(feature = "json")]
 mod tests {
     use std::collections::BTreeMap;
 
