@@ -1,6 +1,6 @@
 //! What becomes of a packet.
 
-use crate::members::Peer;
+use crate::members::{Members, Peer};
 use crate::registry::Registered;
 use crate::slot::Slot;
 use crate::{ClusterModule, Epoch, Outlet, PacketContext, Registration, Route, Volume, Watched};
@@ -227,7 +227,11 @@ impl Modules {
     /// What was sent to a node by the modules that watch it.
     #[must_use]
     pub fn sent(&self, node: NodeKey) -> Volume {
-        self.slots_of(node).map(|slot| slot.sent.read()).fold(Volume::default(), Volume::plus)
+        let sent = self.members_of(node).filter_map(|members| {
+            let peer = members.by_machine(node.machine)?;
+            Some(members.sent(peer))
+        });
+        sent.fold(Volume::default(), Volume::plus)
     }
 
     /// Where what a module sends to a cluster is counted; `None` if it is not registered for that.
@@ -250,9 +254,14 @@ impl Modules {
     }
 
     fn slots_of(&self, node: NodeKey) -> impl Iterator<Item = &Slot> {
-        let of_cluster = move |registered: &&Registered| registered.cluster() == Some(node.cluster);
-        let members = self.modules.iter().filter(of_cluster).map(|registered| &registered.members);
+        let members = self.members_of(node);
         members.filter_map(move |members| Some(members.by_machine(node.machine)?.slot))
+    }
+
+    /// Of the modules of its cluster.
+    fn members_of(&self, node: NodeKey) -> impl Iterator<Item = &Members> {
+        let of_cluster = move |registered: &&Registered| registered.cluster() == Some(node.cluster);
+        self.modules.iter().filter(of_cluster).map(|registered| &registered.members)
     }
 
     /// The registrations of a name.
@@ -278,12 +287,12 @@ impl Registered {
     fn watched(&self, now: Moment) -> impl Iterator<Item = Watched> {
         let mut peers: Vec<_> = self.members.iter().collect();
         peers.sort_unstable_by_key(|peer| peer.node.row.machine);
-        peers.into_iter().map(move |Peer { node, slot, .. }| Watched {
+        peers.into_iter().map(move |peer @ Peer { node, slot, .. }| Watched {
             node: node.key(),
             last_seen: slot.last_seen(),
             shut_until: slot.shut_until(now),
             received: slot.received.read(),
-            sent: slot.sent.read(),
+            sent: self.members.sent(peer),
         })
     }
 }

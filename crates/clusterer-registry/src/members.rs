@@ -1,8 +1,8 @@
 //! The nodes that a module watches.
 
-use crate::Registration;
 use crate::slot::{Slot, first_late};
 use crate::slots::{SharedSlot, Slots, Wanted};
+use crate::{Registration, Volume};
 use alloc::collections::BinaryHeap;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -64,6 +64,17 @@ impl Members {
     pub(crate) fn at(&self, position: usize) -> Option<Peer<'_>> {
         let node = self.cluster()?.peers().get(position)?;
         Some(Peer { position, node, slot: self.slots.get(position)? })
+    }
+
+    /// What was queued for one of them.
+    pub(crate) fn sent(&self, peer: Peer<'_>) -> Volume {
+        self.slots.sent(peer.position).unwrap_or_default()
+    }
+
+    /// Counts a packet of so many bytes that is queued for a machine. Returns whether it is one of them.
+    pub(crate) fn count_sent(&self, machine: MachineId, bytes: usize) -> bool {
+        let position = self.cluster().and_then(|cluster| cluster.position(machine));
+        position.and_then(|position| self.slots.count_sent(position, bytes)).is_some()
     }
 
     /// The slot of one of them, to be kept.

@@ -14,11 +14,10 @@ impl<'m> Outlet<'m> {
     }
 
     /// A packet of so many bytes was queued for a machine. Returns whether it was counted: only for nodes that
-    /// the module watches. Any thread; no lock, no allocation.
+    /// the module watches. Any thread, no lock; memory is allocated once for some dozens of nodes.
     #[must_use]
     pub fn count(&self, machine: MachineId, bytes: usize) -> bool {
-        let peer = self.0.by_machine(machine);
-        peer.map(|peer| peer.slot.sent.count(bytes)).is_some()
+        self.0.count_sent(machine, bytes)
     }
 }
 

@@ -1,5 +1,5 @@
-//! What changes with every packet: when a node was last heard by a module, whether it is shut out, how much
-//! came from it, and how much went to it.
+//! What changes with every packet: when a node was last heard by a module, whether it is shut out, and how
+//! much came from it.
 
 use crate::Meter;
 use clusterer_node::Moment;
@@ -17,8 +17,6 @@ pub(crate) struct Slot {
     gate: AtomicU64,
     /// What passed.
     pub(crate) received: Meter,
-    /// What was queued for it.
-    pub(crate) sent: Meter,
 }
 
 /// The top bit of a gate.
@@ -44,7 +42,6 @@ impl Slot {
             last_seen: AtomicU64::new(now.as_millis()),
             gate: AtomicU64::new(0),
             received: Meter::new(),
-            sent: Meter::new(),
         }
     }
 

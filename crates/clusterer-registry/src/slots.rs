@@ -2,10 +2,14 @@
 //! table stamps them, too.
 
 use crate::slot::Slot;
+use crate::{Meter, Volume};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use clusterer_node::Moment;
+use core::array;
+use once_cell::race::OnceBox;
 
 /// Most slots that are allocated together. A slot keeps those of its block in memory.
 const BLOCK: usize = 64;
@@ -14,24 +18,44 @@ const BLOCK: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slots {
     /// All of them full, but for a last one of each reload that brought new ones.
-    blocks: Arc<[Arc<[Slot]>]>,
+    blocks: Arc<[Arc<Block>]>,
     /// Which slot, counted as if all blocks were full; [`NOBODY`] for a place without.
     slots: Arc<[u32]>,
 }
 
 const NOBODY: u32 = u32::MAX;
 
+/// Slots that are allocated together.
+#[derive(Debug)]
+struct Block {
+    slots: Box<[Slot]>,
+    /// What was queued for each: there from the first packet on, since most nodes of a large table may never be
+    /// sent any. Apart from what whoever receives writes.
+    sent: OnceBox<[Meter; BLOCK]>,
+}
+
+impl Block {
+    fn new(count: usize, now: Moment) -> Self {
+        let slots = (0..count).map(|_| Slot::new(now)).collect();
+        Self { slots, sent: OnceBox::new() }
+    }
+
+    fn sent(&self) -> &[Meter; BLOCK] {
+        self.sent.get_or_init(|| Box::new(array::from_fn(|_| Meter::new())))
+    }
+}
+
 /// A slot for whoever does not hold the list that it is in. It keeps its block in memory, and nothing else.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedSlot {
-    block: Arc<[Slot]>,
+    block: Arc<Block>,
     at: usize,
 }
 
 impl SharedSlot {
     /// The slot: there always is one.
     pub(crate) fn get(&self) -> Option<&Slot> {
-        self.block.get(self.at)
+        self.block.slots.get(self.at)
     }
 }
 
@@ -52,7 +76,20 @@ impl Slots {
 
     pub(crate) fn get(&self, place: usize) -> Option<&Slot> {
         let (block, at) = split(*self.slots.get(place)?);
-        self.blocks.get(block)?.get(at)
+        self.blocks.get(block)?.slots.get(at)
+    }
+
+    /// What was queued for who has a place.
+    pub(crate) fn sent(&self, place: usize) -> Option<Volume> {
+        let (block, at) = split(*self.slots.get(place)?);
+        let sent = self.blocks.get(block)?.sent.get();
+        Some(sent.and_then(|sent| sent.get(at)).map(Meter::read).unwrap_or_default())
+    }
+
+    /// Counts what is queued for who has a place. `None`: nobody has it.
+    pub(crate) fn count_sent(&self, place: usize, bytes: usize) -> Option<()> {
+        let (block, at) = split(*self.slots.get(place)?);
+        self.blocks.get(block)?.sent().get(at).map(|sent| sent.count(bytes))
     }
 
     pub(crate) fn share(&self, place: usize) -> Option<SharedSlot> {
@@ -63,8 +100,8 @@ impl Slots {
     /// The slots after a reload.
     pub(crate) fn reload(&self, wanted: &[Wanted], now: Moment) -> Self {
         let new = wanted.iter().filter(|&&wanted| wanted == Wanted::New).count();
-        let full = |first| (first..new.min(first + BLOCK)).map(|_| Slot::new(now)).collect();
-        let mut blocks: Vec<Arc<[Slot]>> = (0..new).step_by(BLOCK).map(full).collect();
+        let full = |first| Arc::new(Block::new(BLOCK.min(new - first), now));
+        let mut blocks: Vec<Arc<Block>> = (0..new).step_by(BLOCK).map(full).collect();
         let mut moved = vec![None; self.blocks.len()];
         let mut next = 0..;
         let mut slot = |wanted: &Wanted| match *wanted {
@@ -144,6 +181,20 @@ mod tests {
         assert!(former.share(1).unwrap().get().unwrap().arrive(at(10)).is_ok());
         assert_eq!(times(&present), [Some(2), None, Some(10)]);
         assert!(present.share(1).is_none());
+    }
+
+    #[test]
+    fn what_is_sent_follows_a_slot_and_costs_nothing_before() {
+        let former = Slots::default().reload(&[Wanted::New; 2], at(1));
+        assert!(former.blocks.iter().all(|block| block.sent.get().is_none()));
+        assert_eq!(former.sent(1), Some(Volume::default()));
+        assert_eq!(former.count_sent(1, 7), Some(()));
+        let present = former.reload(&[Wanted::Nobody, Wanted::New, Wanted::Kept(1)], at(2));
+        assert_eq!(former.count_sent(1, 5), Some(()), "who has the former list counts on");
+        let sent = |place| present.sent(place).map(|sent| (sent.packets, sent.bytes));
+        assert_eq!([sent(0), sent(1), sent(2)], [None, Some((0, 0)), Some((2, 12))]);
+        assert_eq!(present.count_sent(0, 1), None);
+        assert_eq!(present.count_sent(9, 1), None);
     }
 
     #[test]

@@ -92,6 +92,7 @@ const PURE_MAY_USE: &[Home] = &[
         ],
     },
     Home { crates: &["hashbrown"], within: &["clusterer-node"] },
+    Home { crates: &["once_cell"], within: &["clusterer-registry"] },
 ];
 
 /// The place of one crate.
@@ -321,6 +322,7 @@ mod tests {
         assert_eq!(check_edges("clusterer-core", Kind::Dev, &["proptest"]), []);
         for (name, used) in [
             ("clusterer-core", "hashbrown"),
+            ("clusterer-core", "once_cell"),
             ("clusterer-node", "serde"),
             ("clusterer-core", "tokio"),
             ("clusterer-probe", "rand"),
