@@ -1,7 +1,7 @@
 //! `clustererctl import`: the configuration of a 2.2 node as one of ours.
 //!
 //! A module of this program and no crate: nobody but its user reads configurations of OpenSIPS. What
-//! is below is pure; files come from [`Files`](source::Files), and this file is the only one that
+//! is below is pure; files come from [`Files`], and this file is the only one that
 //! knows disk and terminal.
 
 mod configuration;
