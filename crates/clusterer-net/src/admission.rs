@@ -84,8 +84,13 @@ impl EventLoop {
         let source = Source { peer, local, link: None, dialect };
         seat.take(self.connections.next_key(), peer, self.now);
         let role = Role::Inbound(seat);
-        if let Ok(key) = self.keep(Connection::new(stream, role, source, self.now)) {
+        let mut connection = Connection::new(stream, role, source, self.now);
+        // What came with it has arrived, too: a drain must not end before it was read, which the poll may
+        // not have told by then.
+        connection.ready(true, false, false);
+        if let Ok(key) = self.keep(connection) {
             self.level.inbound += 1;
+            self.schedule(key);
             self.arm(key);
         }
     }

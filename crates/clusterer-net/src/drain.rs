@@ -9,7 +9,7 @@ use std::time::Duration;
 /// What was handed over should be taken notice of within this time.
 const BEHIND: Duration = Duration::from_millis(100);
 /// Most turns that a drain waits for connections that always have more to read: enough for 16,000
-/// connections that become readable at once, for 4 MiB on one of them, or 256 KiB on each of many.
+/// connections that become readable at once, for 4 MiB on one of them, or 512 KiB on each of many.
 const MOST_TURNS: u32 = 16;
 
 /// Splits a drain: `then` is called by the last of so many threads that calls its part, with the latest of what

@@ -28,10 +28,10 @@ const EVENTS: usize = 1024;
 /// Most bytes read at once: a connection's share of a turn. Memory that was never read into is not resident.
 const READ_CHUNK: usize = 256 * 1024;
 /// Most bytes read in a turn, roughly: in some milliseconds whoever waits has its turn again.
-const WORK_A_TURN: usize = 1024 * 1024;
+const WORK_A_TURN: usize = 2 * 1024 * 1024;
 /// What a connection may read of that: so much when few are ready, and never less than there is in a few
 /// packets, however many are.
-const SHARE: RangeInclusive<usize> = 16 * 1024..=256 * 1024;
+const SHARE: RangeInclusive<usize> = 32 * 1024..=256 * 1024;
 
 /// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -399,7 +399,7 @@ mod tests {
 
     #[test]
     fn many_share_a_turn_and_none_has_less_than_some_packets() {
-        let shares = [0, 1, 4, 5, 64, 65, 10_000].map(share);
-        assert_eq!(shares.map(|bytes| bytes / 1024), [256, 256, 256, 204, 16, 16, 16]);
+        let shares = [0, 1, 8, 10, 64, 65, 10_000].map(share);
+        assert_eq!(shares.map(|bytes| bytes / 1024), [256, 256, 256, 204, 32, 32, 32]);
     }
 }

@@ -229,9 +229,18 @@ impl Transport for Handle {
     }
 
     fn drain(&self, then: AfterDrain) {
-        let desks = &self.shared.desks;
-        for (desk, part) in desks.iter().zip(drain::parts(then, desks.len())) {
-            desk.drain(part);
+        let shared = Arc::clone(&self.shared);
+        let mut parts = drain::parts(then, shared.desks.len()).into_iter();
+        let Some(first) = parts.next() else { return };
+        // The first thread accepts. What it has handed on by its answer, the others find when they are asked.
+        let then_others = move |drained| {
+            first(drained);
+            for (desk, part) in shared.desks.iter().skip(1).zip(parts) {
+                desk.drain(part);
+            }
+        };
+        if let Some(desk) = self.shared.desks.first() {
+            desk.drain(Box::new(then_others));
         }
     }
 

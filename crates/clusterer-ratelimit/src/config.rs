@@ -55,7 +55,7 @@ pub struct Parameters {
     /// Milliseconds of an SBT slot: divides the window exactly, into at most 65536.
     pub slot_period: i64,
     /// How many pipes may exist at once (ours). 1 or more. Beyond it none is made; senders outside the
-    /// table may fill half of it.
+    /// table may fill half of it, and each of them may count in a sixteenth of so many.
     pub max_pipes: i64,
 }
 

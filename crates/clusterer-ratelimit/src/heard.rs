@@ -27,6 +27,11 @@ impl Heard {
         found.map(|(_, remote)| &**remote)
     }
 
+    /// In how many pipes the machine counts.
+    pub(crate) fn counters(&self) -> usize {
+        self.remotes.len()
+    }
+
     /// The machine counts in one more pipe.
     pub(crate) fn insert(&mut self, key: Key, remote: Arc<Remote>) {
         let hash = self.seed.hash_key(&key);

@@ -23,6 +23,9 @@ pub const MAX_NAME: usize = 1024;
 /// simulation repeats exactly.
 const SHARDS: usize = 16;
 
+/// A sender outside the table may count in one of so many of the pipes there may be.
+const STRANGERS_SHARE: usize = 16;
+
 /// How many pipes are visited under one lock. Whoever counts a call or receives a new pipe waits no longer.
 const SLICE: usize = 512;
 
@@ -100,6 +103,10 @@ impl Pipes {
         config: &Config,
     ) -> Result<(), Skip> {
         let Report { name: Name { bytes: name, .. }, algorithm, limit, counter } = report;
+        // All strangers together would fill the memory otherwise: each with a counter in each pipe.
+        if !context.provisioned && heard.counters() >= config.max_pipes.div_ceil(STRANGERS_SHARE) {
+            return Err(Skip::TableFull);
+        }
         let mut shard = self.shard(name);
         if !shard.contains_key(name) {
             // Whoever may send without being checked must not keep this machine from making its own pipes.

@@ -254,6 +254,18 @@ fn a_panic_costs_the_packet_that_it_was_about() {
 }
 
 #[test]
+fn a_module_that_panics_all_the_time_holds_up_nobody() {
+    let m = Arc::<Notes>::default();
+    let bench = Bench::with(&[("m", &m)]);
+    let packets: Vec<_> = (0..40).map(|n| packet("m", 2, PANIC, n)).collect();
+    feed(&mut bench.inlet(2), 0, &packets.concat());
+    let figures = bench.figures();
+    assert_eq!(figure(&figures, "clusterer_module_panics_total", "m"), 16);
+    let dropped = figure(&figures, "clusterer_packets_dropped_total", "malformed");
+    assert_eq!(dropped, 40 - 16, "what was left when it had panicked often");
+}
+
+#[test]
 fn packets_that_make_no_sense_are_counted_and_those_behind_them_taken() {
     let m = Arc::<Notes>::default();
     let bench = Bench::with(&[("m", &m)]);

@@ -12,6 +12,11 @@ use metrics::Histogram;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// How often a module may panic over packets that came together. Unwinding holds up whatever else arrives; what
+/// is left of them is dropped.
+const MOST_PANICS: usize = 16;
+const PANICS: Malformed = Malformed::Value("the module panics over packets that came with it");
+
 /// The module, as core and registry know it: it never panics, and is measured.
 pub(crate) struct Inline {
     clock: Arc<dyn Clock>,
@@ -86,7 +91,7 @@ impl ClusterModule for Inline {
             while run.next().is_some() {}
             return metric::dropped(metric::STOPPED, run.taken);
         };
-        loop {
+        for _ in 0..MOST_PANICS {
             let before = run.taken;
             let call = |module: &dyn ClusterModule| module.on_packets(context, &mut run);
             if self.call(module, "on_packets", call).is_some() {
@@ -96,6 +101,9 @@ impl ClusterModule for Inline {
             if run.taken == before && run.next().is_none() {
                 return;
             }
+        }
+        while run.next().is_some() {
+            run.malformed(&PANICS);
         }
     }
 

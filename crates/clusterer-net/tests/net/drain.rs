@@ -56,6 +56,28 @@ fn what_lay_unread_is_handed_over_before_the_answer() {
     node.assert_idle();
 }
 
+/// It waits to be accepted while the thread that accepts is kept, and may then be another thread's.
+#[test]
+fn what_came_with_a_new_connection_is_handed_over_before_the_answer() {
+    let node = Node::new();
+    let mut first = node.connect();
+    let packet = plain("valid", 0).to_vec();
+    first.write_all(&packet).unwrap();
+    node.await_packets("valid", 1);
+    let kept = node.seen.keep();
+    first.write_all(&packet).unwrap();
+    wait("the first to be read", || unread(&first) == 0);
+    let mut newcomers: Vec<_> = (0..THREADS).map(|_| node.connect()).collect();
+    for newcomer in &mut newcomers {
+        newcomer.write_all(&packet).unwrap();
+        wait("a newcomer's to arrive", || unread(newcomer) == packet.len());
+    }
+    let answered = ask(&node, "valid");
+    drop(kept);
+    let (_, seen) = answered.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(seen, 2 + THREADS);
+}
+
 #[test]
 fn a_thread_that_was_kept_says_that_it_was_behind() {
     let node = Node::new();

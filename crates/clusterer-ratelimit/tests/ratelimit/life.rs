@@ -111,18 +111,25 @@ fn a_timeout_makes_a_node_s_counters_zero_and_no_other_s() {
 
 #[test]
 fn strangers_leave_room_for_pipes_made_here() {
-    let node = RateLimit::new(config(|p| p.max_pipes = 10), at(0));
-    let many = write(Dialect::V22, 9, |writer| {
-        (0..20_u8).for_each(|name| {
-            writer.str(&[name]).int(1).int(1).int(1);
-        });
-    });
-    receive_as(&node, false, at(0), &many).unwrap();
-    assert_eq!(node.list(at(0)).len(), 5);
+    let node = RateLimit::new(config(|p| p.max_pipes = 160), at(0));
+    let many = |sender: u8| {
+        let names = usize::from(sender) * 20..;
+        write(Dialect::V22, sender.into(), |writer| {
+            names.clone().take(200).for_each(|name| {
+                writer.str(format!("{name}").as_bytes()).int(1).int(1).int(1);
+            });
+        })
+    };
+    receive_as(&node, false, at(0), &many(10)).unwrap();
+    assert_eq!(node.list(at(0)).len(), 10, "each of them has a sixteenth");
     let peer = node.peers()[0];
-    assert_eq!((peer.packets, peer.pipes, peer.skipped), (1, 5, 15));
-    receive_as(&node, true, at(0), &many).unwrap();
-    assert_eq!(node.list(at(0)).len(), 10);
+    assert_eq!((peer.packets, peer.pipes, peer.skipped), (1, 10, 190));
+    for sender in 11..30 {
+        receive_as(&node, false, at(0), &many(sender)).unwrap();
+    }
+    assert_eq!(node.list(at(0)).len(), 80, "and all of them half");
+    receive_as(&node, true, at(0), &many(30)).unwrap();
+    assert_eq!(node.list(at(0)).len(), 160);
 }
 
 #[test]
