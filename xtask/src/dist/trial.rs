@@ -3,7 +3,6 @@
 use crate::packages::{self, Missing};
 use crate::shell::{read, run as run_command, stopwatch};
 use anyhow::{Context as _, Result, bail, ensure};
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,6 +16,9 @@ const INCLUDED: &str = "systemd-standalone-sysusers,systemd-standalone-tmpfiles"
 
 /// Everything that is done in namespaces of its own, and in the clean Debian.
 const STEPS: &str = include_str!("trial.sh");
+
+/// The program that runs, as Linux shows it.
+const MYSELF: &str = "/proc/self/exe";
 
 const NOT_ROOT: &str = "only root installs into a clean root; try: sudo -E cargo xtask dist --try";
 const REFUSED: &str = "not even root may make namespaces here; a container must be privileged";
@@ -131,7 +133,8 @@ fn demo(package: &Path, dist: &Path) -> Result<()> {
     let tree = dist.join("installed");
     run_command(Command::new("dpkg-deb").arg("--extract").arg(package).arg(&tree))?;
     let myself = tree.join("usr/bin/xtask");
-    fs::copy(env::current_exe().context("where am I?")?, &myself)?;
+    // Not by its name: under that there is another by now if cargo has built it since this one started.
+    fs::copy(MYSELF, &myself).with_context(|| format!("{MYSELF} cannot be copied"))?;
     run_command(Command::new(myself).args(["demo", "--built"]))?;
     Ok(fs::remove_dir_all(tree)?)
 }
