@@ -51,8 +51,7 @@ fn has_all_pipes(node: &Daemon) -> Result<()> {
 /// Waits until every node has every pipe, and counts in it what the others count.
 fn wait_replicated(nodes: &[Daemon]) -> Result<()> {
     for node in nodes {
-        // With all other tests on two cores, calls and restarts take several times as long.
-        wait_for("every pipe is there and counted in", PATIENCE * 3, || {
+        wait_for("every pipe is there and counted in", PATIENCE, || {
             has_all_pipes(node)?;
             for pipe in all_pipes() {
                 ensure!(node.pipe_counter(&pipe)? > Some(0), "{pipe} on node {}", node.machine());

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::guard::{Guard as _, Patience};
 use crate::{Args, CommandTable, JsonAnswer, MiData, MiReply, jsonrpc};
@@ -17,7 +17,7 @@ pub const MAX_JSON: usize = 65_536;
 /// How long a request waits for the one before it.
 const ORDER_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long requests that were accepted may take to finish once their server stops.
+/// How long a server that stops still takes requests, and then how long those may take to finish.
 pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// Dropped by a request when the next one may run.
@@ -37,6 +37,17 @@ where
         while tasks.try_join_next().is_some() {}
     }
     while tasks.join_next().await.is_some() {}
+}
+
+/// Returns once a server is to stop. Nothing is ever sent: its handle is dropped.
+pub(crate) async fn stop_of(handle: &mut watch::Receiver<()>) {
+    while handle.changed().await.is_ok() {}
+}
+
+/// Returns once a server that stops takes no more requests.
+pub(crate) async fn too_late(mut handle: watch::Receiver<()>) {
+    stop_of(&mut handle).await;
+    sleep(SHUTDOWN_GRACE).await;
 }
 
 /// What running a request needs.

@@ -74,14 +74,21 @@ impl Endpoint {
     }
 }
 
-impl Drop for Endpoint {
-    fn drop(&mut self) {
+impl Endpoint {
+    /// Takes the name of a Unix socket away. What is in the socket stays.
+    fn remove(&self) {
         if let DatagramAddress::Unix(path) = &self.address
             && let Ok(stat) = fs::lstat(path)
             && Some(identity(&stat)) == self.identity
         {
             let _ = fs::unlink(path);
         }
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.remove();
     }
 }
 
@@ -186,15 +193,23 @@ impl Socket {
     }
 
     pub(super) async fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
-        let receive = || {
-            let flags = RecvFlags::TRUNC | RecvFlags::DONTWAIT;
-            Ok(recvfrom(&self.endpoint.socket, &mut *buffer, flags)?)
-        };
-        let (length, whole, from) = match &self.ready {
-            Ready::Udp(socket) => socket.async_io(Interest::READABLE, receive).await?,
-            Ready::Unix(socket) => socket.async_io(Interest::READABLE, receive).await?,
-        };
+        let receive = || Ok(self.try_receive(buffer)?);
+        match &self.ready {
+            Ready::Udp(socket) => socket.async_io(Interest::READABLE, receive).await,
+            Ready::Unix(socket) => socket.async_io(Interest::READABLE, receive).await,
+        }
+    }
+
+    /// A datagram that is there already, if there is one.
+    pub(super) fn try_receive(&self, buffer: &mut [u8]) -> Result<Received, Errno> {
+        let flags = RecvFlags::TRUNC | RecvFlags::DONTWAIT;
+        let (length, whole, from) = recvfrom(&self.endpoint.socket, buffer, flags)?;
         Ok(Received { length, is_cut: whole > length, from: from.filter(is_reachable) })
+    }
+
+    /// Takes the name of a Unix socket away.
+    pub(super) fn remove(&self) {
+        self.endpoint.remove();
     }
 
     /// Sends a datagram if there is room for it at this moment.

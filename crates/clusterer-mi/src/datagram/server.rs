@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::SocketAddrAny;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -18,7 +18,7 @@ use super::{DatagramAddress, DatagramConfig, DatagramError};
 use crate::CommandTable;
 use crate::guard::Patience;
 use crate::limited::LimitedLog;
-use crate::runner::{MAX_JSON, Runner, SHUTDOWN_GRACE, Turn, in_order};
+use crate::runner::{MAX_JSON, Runner, SHUTDOWN_GRACE, Turn, in_order, stop_of, too_late};
 
 /// How often to look whether a client has room for its reply, and whether a socket that failed works again.
 const RETRY: Duration = Duration::from_millis(20);
@@ -66,7 +66,7 @@ impl DatagramServer {
         });
         let executor =
             runtime.spawn(in_order(queue, move |job, turn| executor.clone().execute(job, turn)));
-        let (stop, stopped) = oneshot::channel();
+        let (stop, stopped) = watch::channel(());
         let listener = Listener { socket, slots: Arc::new(Semaphore::new(slots)), jobs, log };
         let task = runtime.spawn(run(listener, executor, stopped));
         Ok(DatagramHandle { address, stop, task })
@@ -78,7 +78,7 @@ impl DatagramServer {
 #[derive(Debug)]
 pub struct DatagramHandle {
     address: DatagramAddress,
-    stop: oneshot::Sender<()>,
+    stop: watch::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -88,8 +88,8 @@ impl DatagramHandle {
         &self.address
     }
 
-    /// Receives no more, gives the requests that were accepted a second to finish, removes a Unix socket,
-    /// and ends.
+    /// Removes a Unix socket, receives what is there already, gives the requests that were accepted a second to
+    /// finish, and ends.
     pub async fn shutdown(self) {
         drop(self.stop);
         // An error would be a panic or the end of the runtime: over in any case.
@@ -97,12 +97,12 @@ impl DatagramHandle {
     }
 }
 
-async fn run(listener: Listener, mut executor: JoinHandle<()>, stopped: oneshot::Receiver<()>) {
-    // The last replies are sent from the socket, which goes with its name, once they are.
+async fn run(listener: Listener, mut executor: JoinHandle<()>, stopped: watch::Receiver<()>) {
+    // The last replies are sent from the socket, which is closed once they are.
     let socket = Arc::clone(&listener.socket);
     tokio::select! {
-        _ = stopped => {}
-        () = listener.listen() => {}
+        () = too_late(stopped.clone()) => {}
+        () = listener.serve(stopped) => {}
     }
     if timeout(SHUTDOWN_GRACE, &mut executor).await.is_err() {
         executor.abort();
@@ -126,12 +126,31 @@ struct Job {
 }
 
 impl Listener {
-    async fn listen(self) {
+    async fn serve(self, stopped: watch::Receiver<()>) {
+        self.listen(stopped).await;
+        self.socket.remove();
+        // Unread, it would be gone with the socket, and its clients would wait for an answer.
+        let mut buffer = vec![0; MAX_JSON];
+        while let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await
+            && let Ok(received) = self.socket.try_receive(&mut buffer)
+        {
+            let datagram = buffer.get(..received.length).unwrap_or_default();
+            self.accept(datagram, received, permit).await;
+            yield_now().await;
+        }
+    }
+
+    async fn listen(&self, mut stopped: watch::Receiver<()>) {
         let mut buffer = vec![0; MAX_JSON];
         loop {
             // While too many requests are under way, datagrams wait in the socket.
             let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else { return };
-            match self.socket.receive(&mut buffer).await {
+            let received = tokio::select! {
+                biased;
+                () = stop_of(&mut stopped) => return,
+                received = self.socket.receive(&mut buffer) => received,
+            };
+            match received {
                 Ok(received) => {
                     let datagram = buffer.get(..received.length).unwrap_or_default();
                     self.accept(datagram, received, permit).await;

@@ -112,6 +112,13 @@ impl Endpoint {
         }
     }
 
+    /// Takes the name away. Who has the FIFO open keeps it.
+    pub(super) fn remove(&self) {
+        if self.is_in_place() {
+            let _ = fs::unlink(&self.path);
+        }
+    }
+
     fn is_me(&self, stat: &Stat) -> bool {
         fs::fstat(&self.anchor).is_ok_and(|me| (me.st_dev, me.st_ino) == (stat.st_dev, stat.st_ino))
     }
@@ -119,9 +126,7 @@ impl Endpoint {
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        if self.is_in_place() {
-            let _ = fs::unlink(&self.path);
-        }
+        self.remove();
     }
 }
 

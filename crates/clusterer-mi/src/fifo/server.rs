@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::net::unix::pipe::Receiver;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{info, warn};
@@ -21,7 +22,7 @@ use super::reply::{ReplyError, ReplyPipe};
 use super::{FifoConfig, FifoError};
 use crate::guard::Patience;
 use crate::limited::LimitedLog;
-use crate::runner::{Runner, SHUTDOWN_GRACE, in_order, too_long};
+use crate::runner::{Runner, SHUTDOWN_GRACE, in_order, stop_of, too_late, too_long};
 use crate::{CommandTable, Request, TextError, jsonrpc, render_parse_error};
 
 /// A command FIFO that exists and is open, but not yet read: everything that can go wrong at start
@@ -84,7 +85,7 @@ impl FifoServer {
             dispatcher,
             log,
         };
-        let (stop, stopped) = oneshot::channel();
+        let (stop, stopped) = watch::channel(());
         let executor =
             runtime.spawn(in_order(queue, move |job, turn| executor.clone().execute(job, turn)));
         let task = runtime.spawn(run(listener, config.check_interval, executor, stopped));
@@ -96,7 +97,7 @@ impl FifoServer {
 #[derive(Debug)]
 pub struct FifoHandle {
     path: PathBuf,
-    stop: oneshot::Sender<()>,
+    stop: watch::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -106,7 +107,8 @@ impl FifoHandle {
         &self.path
     }
 
-    /// Removes the FIFO, gives the requests that were accepted a second to finish, and ends.
+    /// Removes the FIFO, gives those who have it open a second to write and to leave, then the requests that
+    /// were accepted another to finish, and ends.
     pub async fn shutdown(self) {
         drop(self.stop);
         // An error would be a panic or the end of the runtime: over in any case.
@@ -118,14 +120,19 @@ async fn run(
     mut listener: Listener,
     check_interval: Duration,
     mut executor: JoinHandle<()>,
-    stopped: oneshot::Receiver<()>,
+    stopped: watch::Receiver<()>,
 ) {
     tokio::select! {
-        _ = stopped => {}
-        () = listener.listen(check_interval) => {}
+        () = too_late(stopped.clone()) => {}
+        () = listener.serve(check_interval, stopped) => {}
     }
-    drop(listener);
-    if timeout(SHUTDOWN_GRACE, &mut executor).await.is_err() {
+    let mut waiting = listener.close();
+    let finish = async {
+        while waiting.join_next().await.is_some() {}
+        // An error would be a panic: over in any case.
+        let _ = (&mut executor).await;
+    };
+    if timeout(SHUTDOWN_GRACE, finish).await.is_err() {
         executor.abort();
     }
 }
@@ -145,13 +152,21 @@ struct Listener {
 }
 
 impl Listener {
-    async fn listen(&mut self, check_interval: Duration) {
+    async fn serve(&mut self, check_interval: Duration, stopped: watch::Receiver<()>) {
+        self.listen(check_interval, stopped).await;
+        // Whoever comes from now on finds nothing, instead of nobody who answers.
+        self.endpoint.remove();
+        self.read_to_the_end().await;
+    }
+
+    async fn listen(&mut self, check_interval: Duration, mut stopped: watch::Receiver<()>) {
         let mut check = interval(check_interval.max(Duration::from_millis(1)));
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut buffer = vec![0; 4096];
         loop {
             tokio::select! {
                 biased;
+                () = stop_of(&mut stopped) => return,
                 _ = check.tick() => {
                     if self.receiver.is_none() || !self.endpoint.is_in_place() {
                         self.rebuild().await;
@@ -175,6 +190,29 @@ impl Listener {
                 }
             }
         }
+    }
+
+    /// What was written before the FIFO lost its name, or is by those who have it open still: without a
+    /// reader it would be gone, and they would wait for an answer.
+    async fn read_to_the_end(&mut self) {
+        let Some(receiver) = self.receiver.take() else { return };
+        let mut buffer = vec![0; 4096];
+        loop {
+            // Directly first: an end of file without any writer before it is no event to wait for.
+            let length = match rustix::io::read(&receiver, &mut buffer) {
+                Err(Errno::AGAIN) => read(Some(&receiver), &mut buffer).await,
+                result => result.map_err(io::Error::from),
+            };
+            match length {
+                Ok(0) | Err(_) => return,
+                Ok(length) => self.take(buffer.get(..length).unwrap_or_default()).await,
+            }
+        }
+    }
+
+    /// The requests whose reply FIFO nobody reads yet.
+    fn close(self) -> JoinSet<()> {
+        self.dispatcher.waiting
     }
 
     async fn take(&mut self, mut input: &[u8]) {

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use clusterer_mi::{CommandTable, DatagramAddress, DatagramConfig, DatagramError, DatagramServer};
 
@@ -172,6 +172,32 @@ fn shutdown_removes_the_socket_and_finishes_what_runs() {
             DatagramAddress::Udp(address) => drop(UdpSocket::bind(address).unwrap()),
             DatagramAddress::Unix(path) => assert!(!path.exists()),
             other => panic!("{other}"),
+        }
+    }
+}
+
+/// A request in the socket at the end of its server had no answer, so that its client waited in vain.
+#[test]
+fn shutdown_answers_what_has_arrived_but_is_not_read() {
+    for kind in KINDS {
+        let mut bench = Bench::new(kind);
+        let (go, busy) = mpsc::channel::<()>();
+        let (on, held) = mpsc::channel();
+        bench.runtime.spawn(async move {
+            on.send(()).unwrap();
+            // The only thread of the runtime, so that nobody reads meanwhile.
+            let _ = busy.recv();
+        });
+        held.recv().unwrap();
+        let clients = [bench.client(), bench.client(), bench.client()];
+        for client in &clients {
+            client.send(":note:\n1\n");
+        }
+        let stopping = bench.handle.take().unwrap().shutdown();
+        drop(go);
+        bench.runtime.block_on(stopping);
+        for client in &clients {
+            assert_eq!(client.receive(), "200 OK\n\n");
         }
     }
 }

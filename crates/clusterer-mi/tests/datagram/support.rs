@@ -24,7 +24,7 @@ pub(crate) struct Bench {
     /// What the commands were called with.
     pub(crate) ran: Ran,
     pub(crate) handle: Option<DatagramHandle>,
-    runtime: Runtime,
+    pub(crate) runtime: Runtime,
     clients: AtomicU32,
 }
 

@@ -1,9 +1,10 @@
 //! The command FIFO as a file: how it appears, what it replaces, how it goes.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use clusterer_mi::{CommandTable, FifoConfig, FifoError, FifoServer};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::support::{Bench, config, make_fifo, until};
+use crate::support::{Bench, LONG, Reply, config, make_fifo, until};
 
 fn bind(configure: impl FnOnce(&mut FifoConfig)) -> Result<(), FifoError> {
     let dir = tempfile::tempdir().unwrap();
@@ -173,6 +174,65 @@ fn shutdown_removes_the_fifo_and_finishes_what_runs() {
     bench.stop();
     assert!(!bench.path().exists());
     assert_eq!(reply.read(), "200 OK\n\n");
+}
+
+/// A request in the FIFO at the end of its server had no answer, so that its client waited in vain.
+#[test]
+fn shutdown_answers_what_is_written_but_not_read() {
+    // Which of two things that are ready is done first may be left to chance.
+    for _ in 0..10 {
+        let mut bench = Bench::new();
+        let (go, busy) = mpsc::channel::<()>();
+        let (on, held) = mpsc::channel();
+        bench.runtime.spawn(async move {
+            on.send(()).unwrap();
+            // The only thread of the runtime, so that nobody reads meanwhile.
+            let _ = busy.recv();
+        });
+        held.recv().unwrap();
+        let replies = [bench.reply(), bench.reply()];
+        for reply in &replies {
+            bench.write(&format!(":note:{}\n1\n\n", reply.name));
+        }
+        let stopping = bench.handle.take().unwrap().shutdown();
+        drop(go);
+        bench.runtime.block_on(stopping);
+        assert!(!bench.path().exists());
+        for reply in &replies {
+            assert_eq!(reply.read(), "200 OK\n\n");
+        }
+    }
+}
+
+#[test]
+fn shutdown_waits_a_moment_for_who_has_the_fifo_open() {
+    let mut bench = Bench::new();
+    let reply = bench.reply();
+    let mut writer = bench.writer();
+    thread::scope(|scope| {
+        let stopping = bench.handle.take().unwrap().shutdown();
+        scope.spawn(|| bench.runtime.block_on(stopping));
+        until("the FIFO is gone", || !bench.path().exists());
+        writer.write_all(format!(":note:{}\n1\n\n", reply.name).as_bytes()).unwrap();
+        drop(writer);
+        assert_eq!(reply.read(), "200 OK\n\n");
+    });
+}
+
+#[test]
+fn shutdown_finishes_a_request_whose_answer_nobody_reads_yet() {
+    let mut bench = Bench::with(|config| config.reader_wait = LONG, &[]);
+    make_fifo(&bench.dir.path().join("later"));
+    bench.write(":note:later\n1\n\n");
+    let writer = bench.writer();
+    until("the request is read", || rustix::io::ioctl_fionread(&writer) == Ok(0));
+    drop(writer);
+    thread::scope(|scope| {
+        let stopping = bench.handle.take().unwrap().shutdown();
+        scope.spawn(|| bench.runtime.block_on(stopping));
+        until("the FIFO is gone", || !bench.path().exists());
+        assert_eq!(Reply::open(bench.dir.path(), "later").read(), "200 OK\n\n");
+    });
 }
 
 #[test]

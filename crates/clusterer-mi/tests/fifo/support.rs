@@ -166,6 +166,11 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) fn make(dir: &Path, name: &str) -> Self {
         make_fifo(&dir.join(name));
+        Self::open(dir, name)
+    }
+
+    /// Of a FIFO that exists.
+    pub(crate) fn open(dir: &Path, name: &str) -> Self {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let reader = rustix::fs::open(dir.join(name), flags, Mode::empty()).unwrap();
         Self { name: name.to_owned(), reader }
