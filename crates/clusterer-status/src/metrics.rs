@@ -46,6 +46,7 @@ pub fn render_metrics(cluster: &Cluster) -> String {
     let watched: usize = modules.iter().map(|module| module.nodes.len()).sum();
     let mut page =
         Exposition::with_capacity(HELP + nodes.len() * NODE + (watched + nodes.len()) * WATCHED);
+    draw_own(&mut page, &view);
     draw_states(&mut page, &view, &nodes);
     draw_links(&mut page, &nodes);
     draw_modules(&mut page, &modules, now);
@@ -115,6 +116,18 @@ fn labels(cluster: ClusterId, machine: i32) -> String {
 
 /// As the database and MI have them.
 const STATES: [State; 3] = [State::Down, State::Up, State::Probing];
+
+/// Without it nobody could tell which of the peers that others see is the one that was asked.
+fn draw_own(page: &mut Exposition, view: &View) {
+    let mut family = page.family(
+        "clusterer_member_info",
+        Kind::Gauge,
+        "1, for each cluster that this node is in, with its own machine_id",
+    );
+    for cluster in view.clusters() {
+        family.sample(&labels(cluster.id, view.own().get()), "", 1_u8);
+    }
+}
 
 fn draw_states(page: &mut Exposition, view: &View, nodes: &[Peer<'_>]) {
     let mut family = page.family(
