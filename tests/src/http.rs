@@ -59,9 +59,24 @@ fn read(stream: &mut BufReader<TcpStream>) -> Result<Response> {
             body.resize(length.trim().parse()?, 0);
             stream.read_exact(&mut body)?;
         }
+        None if head.contains("\r\ntransfer-encoding: chunked\r\n") => {
+            while read_chunk(stream, &mut body)? {}
+        }
         None => {
             stream.read_to_end(&mut body)?;
         }
     }
     Ok(Response { status: status.context("a status")?, head, body: String::from_utf8(body)? })
+}
+
+/// Reads a chunk to the end of the body, unless it is the last one, which is empty.
+fn read_chunk(stream: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> Result<bool> {
+    let mut length = String::new();
+    stream.read_line(&mut length)?;
+    let length = usize::from_str_radix(length.trim_end(), 16).context("the length of a chunk")?;
+    let end = body.len();
+    body.resize(end + length, 0);
+    stream.read_exact(body.split_at_mut(end).1)?;
+    stream.read_line(&mut String::new())?;
+    Ok(length > 0)
 }

@@ -1,7 +1,7 @@
 //! A laboratory of real processes: a temporary directory with a database, daemons on addresses of their
 //! own, their management interface, and private database servers. The end-to-end tests and `cargo xtask
 //! demo` are built on it. A browser without a window looks at the status page, `opensips-cli` manages the
-//! daemons as it manages OpenSIPS.
+//! daemons as it manages OpenSIPS, Prometheus scrapes them.
 //! Where root runs it, daemons can have a host each, a network namespace on a wire of the test's own, or a
 //! small file system that the test fills.
 //!
@@ -23,6 +23,7 @@ mod lab;
 mod manager;
 mod opensips_cli;
 mod program;
+mod prometheus;
 mod pulse;
 pub mod servers;
 mod skip;
@@ -42,6 +43,7 @@ pub use lab::{Lab, NodeRow};
 pub use manager::ServiceManager;
 pub use opensips_cli::OpensipsCli;
 pub use program::program;
+pub use prometheus::{Prometheus, Scraper};
 pub use pulse::Pulse;
 pub use skip::skip;
 pub use volume::Volume;

@@ -89,20 +89,7 @@ enum Chore {
         report: bool,
     },
     /// Build the programs, start database servers, run every test and doctest, list what was skipped
-    Test {
-        /// Fail on a skip that is not listed in xtask/allowed-skips.txt
-        #[arg(long)]
-        ci: bool,
-        /// Start no database servers; the tests that need one are skipped
-        #[arg(long)]
-        no_servers: bool,
-        /// Start no browser; the tests of the status page are skipped
-        #[arg(long)]
-        no_browser: bool,
-        /// Install no opensips-cli; the tests that manage daemons with it are skipped
-        #[arg(long)]
-        no_opensips_cli: bool,
-    },
+    Test(test::Options),
     /// Check the layering of the crates and what reviewers would forget
     Tidy,
 }
@@ -129,9 +116,7 @@ fn main() -> ExitCode {
         }
         Chore::Sim { seed: Some(seed), nodes, .. } => sim::trace(seed, nodes),
         Chore::Sim { seeds, first, nodes, .. } => sim::batch(&sim::Options { seeds, first, nodes }),
-        Chore::Test { ci, no_servers, no_browser, no_opensips_cli } => {
-            test::run(&root, &test::Options { ci, no_servers, no_browser, no_opensips_cli })
-        }
+        Chore::Test(options) => test::run(&root, &options),
         Chore::Tidy => tidy::run(&root),
     };
     match done {

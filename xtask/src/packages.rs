@@ -52,10 +52,49 @@ pub(crate) fn install(missing: &Missing<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Unpacks packages instead of installing them. The directory has all of them or is not there.
+const UNPACK: &str = r#"
+into=$1; shift
+trap 'rm -rf "$into.unfinished"' EXIT
+trap 'exit 130' HUP INT TERM
+rm -rf "$into" "$into.unfinished"
+mkdir -p "$into.unfinished"
+cd "$into.unfinished"
+[ "$(id -u)" -ne 0 ] || apt-get -q -o Acquire::Retries=3 update
+apt-get -q -o Acquire::Retries=3 -o APT::Sandbox::User=root download "$@"
+for package in *.deb; do dpkg-deb --extract "$package" .; rm "$package"; done
+mv "$into.unfinished" "$into"
+"#;
+
+/// Unpacks packages into this directory, for which one need not be root. For those whose service would run from
+/// now on and from every boot on.
+pub(crate) fn unpack(missing: &Missing<'_>, into: &Path) -> Result<()> {
+    let Missing { who, what, packages, without } = missing;
+    let line = packages.join(" ");
+    ensure!(
+        has_apt(),
+        "{who} need {what}, which this machine does not have, in the PATH. Without: {without}"
+    );
+    println!("packages: {who} need {what}: unpacking {line} into {}", into.display());
+    let started = Instant::now();
+    let mut unpack = Command::new("sh");
+    unpack.args(["-e", "-c", UNPACK, "unpack"]).arg(into).args(*packages);
+    let status = unpack.status().context("`sh` cannot be run")?;
+    ensure!(
+        status.success(),
+        "{line} could not be unpacked ({status}). Perhaps: sudo apt-get update\nWithout: {without}"
+    );
+    println!("packages: [{}] {what} unpacked", stopwatch(started.elapsed()));
+    Ok(())
+}
+
 /// We are root, on a machine that has Debian's packages.
 pub(crate) fn may_install() -> Result<bool> {
     let root = read(Command::new("id").arg("-u"))?.trim() == "0";
+    Ok(root && has_apt())
+}
+
+fn has_apt() -> bool {
     let paths = env::var_os("PATH").unwrap_or_default();
-    let apt = env::split_paths(&paths).any(|directory| Path::join(&directory, "apt-get").is_file());
-    Ok(root && apt)
+    env::split_paths(&paths).any(|directory| Path::join(&directory, "apt-get").is_file())
 }

@@ -4,7 +4,7 @@
 use std::{fs, path::Path, process, time::Instant};
 
 use anyhow::{Context as _, Result, bail};
-use clusterer_tests::{Browser, OpensipsCli, servers::Kind};
+use clusterer_tests::{Browser, OpensipsCli, Prometheus, servers::Kind};
 
 use crate::{
     packages::{self, Missing},
@@ -14,21 +14,35 @@ use crate::{
 };
 
 /// How the tests are run.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, clap::Args)]
 pub(crate) struct Options {
-    /// A skip that nobody agreed to is a failure.
+    /// Fail on a skip that is not listed in xtask/allowed-skips.txt
+    #[arg(long)]
     pub(crate) ci: bool,
+    /// Start no database servers; the tests that need one are skipped
+    #[arg(long)]
     pub(crate) no_servers: bool,
+    /// Start no browser; the tests of the status page are skipped
+    #[arg(long)]
     pub(crate) no_browser: bool,
+    /// Install no opensips-cli; the tests that manage daemons with it are skipped
+    #[arg(long)]
     pub(crate) no_opensips_cli: bool,
+    /// Use no Prometheus; the tests of alerts and board are skipped
+    #[arg(long)]
+    pub(crate) no_prometheus: bool,
 }
 
 impl Options {
     /// The variables that tell the tests what to do without.
     fn refused(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        [(self.no_browser, Browser::REFUSED), (self.no_opensips_cli, OpensipsCli::REFUSED)]
-            .into_iter()
-            .filter_map(|(is_refused, name)| is_refused.then_some((name, "1")))
+        let refusable = [
+            (self.no_browser, Browser::REFUSED),
+            (self.no_opensips_cli, OpensipsCli::REFUSED),
+            (self.no_prometheus, Prometheus::REFUSED),
+        ];
+        let refused = refusable.into_iter().filter(|(is_refused, _)| *is_refused);
+        refused.map(|(_, name)| (name, "1"))
     }
 }
 
@@ -50,6 +64,13 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         println!("test: NO OPENSIPS-CLI (--no-opensips-cli): the tests with it are skipped");
     } else {
         ensure_python()?;
+    }
+    if options.no_prometheus {
+        println!(
+            "test: NO PROMETHEUS (--no-prometheus): the tests of alerts and board are skipped"
+        );
+    } else {
+        ensure_prometheus()?;
     }
 
     println!("test: building the programs, the end-to-end tests start them");
@@ -100,6 +121,21 @@ fn ensure_python() -> Result<()> {
     OpensipsCli::installable()
 }
 
+/// Sees to it that Prometheus is there: unpacks it, so that no service comes with it.
+fn ensure_prometheus() -> Result<()> {
+    if Prometheus::installed().is_ok() {
+        return Ok(());
+    }
+    let missing = Missing {
+        who: "the tests",
+        what: "Prometheus",
+        packages: &Prometheus::PACKAGES,
+        without: "cargo xtask test --no-prometheus, which skips the tests of alerts and board",
+    };
+    packages::unpack(&missing, &Prometheus::unpacked()?)?;
+    Prometheus::installed().map(drop)
+}
+
 /// Skips are read even when a test failed: the one may explain the other.
 fn run_tests(root: &Path, servers: &Servers, options: &Options) -> Result<(Result<()>, Vec<Skip>)> {
     // Absolute, since a test runs in the directory of its package; ours alone, since two runs may
@@ -130,10 +166,14 @@ fn judge(skipped: &[Skip], allowed: &[Skip]) -> Result<()> {
 mod tests {
     use super::*;
 
-    const LOCAL: Options =
-        Options { ci: false, no_servers: true, no_browser: true, no_opensips_cli: true };
-    const CI: Options =
-        Options { ci: true, no_servers: true, no_browser: true, no_opensips_cli: true };
+    const LOCAL: Options = Options {
+        ci: false,
+        no_servers: true,
+        no_browser: true,
+        no_opensips_cli: true,
+        no_prometheus: true,
+    };
+    const CI: Options = Options { ci: true, ..LOCAL };
 
     /// A project of one test that skips with the function that CONTRIBUTING.md tells people to copy.
     fn project_with_a_skip(allowed: &str) -> tempfile::TempDir {
