@@ -40,3 +40,4 @@ mod shared;
 mod start;
 mod tables;
 mod unit;
+mod watch;

@@ -1,0 +1,158 @@
+//! The alerts in a real Prometheus: none for a cluster that is well, and each for what it is there for.
+
+use super::{Cluster, alerts, read};
+use crate::databases::sql;
+use anyhow::{Context as _, Result, ensure};
+use clusterer_bin::{Dialect, Origin, PacketWriter};
+use clusterer_tests::{PATIENCE, Prometheus, Scraper, wait_for};
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+
+/// The times of the rules, and those of the test.
+const FASTER: [(&str, &str); 4] = [("1m", "2s"), ("2m", "4s"), ("5m", "10s"), ("10m", "20s")];
+
+/// Those that take more than can be done to a daemon from outside: a module that does not keep up.
+const NOT_PROVOKED: [&str; 1] = ["ClustererModuleBusy"];
+
+/// The same rules, thirty times as fast.
+fn fast_rules() -> Result<String> {
+    let mut rules = read("deploy/prometheus/clusterer.rules.yml")?;
+    for (time, ours) in FASTER {
+        rules = rules.replace(&format!("for: {time}\n"), &format!("for: {ours}\n"));
+        rules = rules.replace(&format!("[{time}]"), &format!("[{ours}]"));
+    }
+    let is_slow = |line: &str| line.contains("m]") || line.contains("for: ") && line.ends_with('m');
+    ensure!(!rules.lines().any(is_slow), "a time was not replaced");
+    Ok(rules)
+}
+
+/// A Prometheus that judges nodes, and which of its alerts have fired as they should.
+struct Judge {
+    prometheus: Scraper,
+    fired: BTreeSet<String>,
+}
+
+impl Judge {
+    /// The alerts that fire, each with its labels.
+    fn firing(&self) -> Result<Vec<Value>> {
+        let all = self.prometheus.get("/api/v1/alerts")?;
+        let all = all.pointer("/alerts").and_then(Value::as_array).context("a list")?;
+        let firing = all.iter().filter(|alert| alert["state"] == "firing");
+        Ok(firing.map(|alert| alert["labels"].clone()).collect())
+    }
+
+    /// Waits until an alert fires with these labels.
+    fn await_alert(&mut self, alert: &str, labels: &[(&str, &str)]) -> Result<()> {
+        let is_it = |fired: &Value| {
+            fired["alertname"] == alert && labels.iter().all(|(name, value)| fired[*name] == *value)
+        };
+        wait_for(&format!("{alert} {labels:?} fires"), 2 * PATIENCE, || {
+            let firing = self.firing()?;
+            ensure!(firing.iter().any(is_it), "there fire {firing:?}");
+            Ok(Some(()))
+        })?;
+        self.fired.insert(alert.to_owned());
+        Ok(())
+    }
+}
+
+fn no_rule_fails(prometheus: &Scraper) -> Result<()> {
+    let all = prometheus.get("/api/v1/rules")?;
+    let groups = all.pointer("/groups").and_then(Value::as_array).context("groups")?;
+    let rules: Vec<_> = groups.iter().filter_map(|it| it["rules"].as_array()).flatten().collect();
+    assert_eq!(rules.len(), alerts()?.len() + 1);
+    for rule in rules {
+        assert_eq!((&rule["health"], rule.get("lastError")), (&Value::from("ok"), None), "{rule}");
+    }
+    Ok(())
+}
+
+/// Takes node 3 down and up on node 1, each time Prometheus has seen the one before.
+fn flap(prometheus: &Scraper, cluster: &Cluster) -> Result<()> {
+    let (_, exporter) = cluster.at(1);
+    let seen = format!("clusterer_node_connected{{instance=\"{exporter}\",machine_id=\"3\"}}");
+    for state in ["0", "1", "0", "1", "0", "1"] {
+        cluster.nodes[0].mi_ok("clusterer_set_status", &["1", "3", state, "bin"])?;
+        wait_for("it is seen to come and go", PATIENCE, || {
+            let series = prometheus.query(&format!("{seen} == {state}"))?;
+            Ok((!series.is_empty()).then_some(()))
+        })?;
+    }
+    Ok(())
+}
+
+/// Asks node 1, in the name of node 3, for answers that nobody reads, until some are dropped.
+fn take_no_answers(prometheus: &Scraper, cluster: &Cluster) -> Result<()> {
+    let ((to, _), (from, _)) = (cluster.at(1), cluster.at(3));
+    let ours = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    bind(&ours, &SocketAddr::new(from.ip(), 0))?;
+    connect(&ours, &to)?;
+    let mut stream = TcpStream::from(ours);
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut ping =
+        PacketWriter::new(Dialect::V22, "clusterer", 0, Origin { sender: 3, cluster: 1 });
+    ping.int(3).int(1);
+    let burst = ping.encode()?.to(1).to_vec().repeat(5_000);
+    wait_for("answers are dropped", PATIENCE, || {
+        stream.write_all(&burst)?;
+        let dropped = "clusterer_bin_dropped_total{reason=\"reply_full\"} > 0";
+        Ok((!prometheus.query(dropped)?.is_empty()).then_some(()))
+    })
+}
+
+#[test]
+fn each_alert_fires_when_it_should_and_none_before() -> Result<()> {
+    let Some(prometheus) = Prometheus::for_test("watch::each_alert_fires_when_it_should")? else {
+        return Ok(());
+    };
+    let mut cluster = Cluster::start()?;
+    let rules = fast_rules()?;
+    let scraped = cluster.scraped()?;
+    let prometheus = prometheus.start(&scraped, &[("clusterer.rules.yml", rules.as_str())])?;
+    let mut judge = Judge { prometheus, fired: BTreeSet::new() };
+    let [one, two, three] = [1, 2, 3].map(|machine| cluster.at(machine).1.to_string());
+    wait_for("all have been scraped for as long as a rule looks back", 2 * PATIENCE, || {
+        let scraped = judge.prometheus.query("count_over_time(up[20s]) >= 21 and up == 1")?;
+        let compared = judge.prometheus.query("observer_machine:clusterer_node_up:min1m == 1")?;
+        Ok((scraped.len() == 3 && compared.len() == 6).then_some(()))
+    })?;
+    assert_eq!(judge.firing()?, Vec::<Value>::new());
+    no_rule_fails(&judge.prometheus)?;
+
+    flap(&judge.prometheus, &cluster)?;
+    judge.await_alert("ClustererNodeFlapping", &[("machine_id", "3")])?;
+
+    cluster.nodes[0].mi_ok("clusterer_set_status", &["1", "2", "0", "bin"])?;
+    let wrong =
+        "INSERT INTO clusterer (cluster_id, machine_id, url, state) VALUES (1, 9, 'bin:', 1)";
+    sql(&cluster.lab, wrong)?;
+    cluster.nodes[1].mi_ok("clusterer_reload", &[])?;
+    cluster.nodes[2].kill()?;
+    judge.await_alert("ClustererViewsDiffer", &[("observer", "2"), ("machine_id", "1")])?;
+    judge.await_alert("ClustererRowsSkipped", &[("instance", &two)])?;
+    judge.await_alert("ClustererExporterDown", &[("instance", &three)])?;
+    judge.await_alert("ClustererNodeDisabled", &[("cluster_id", "1"), ("machine_id", "3")])?;
+    take_no_answers(&judge.prometheus, &cluster)?;
+    judge.await_alert("ClustererQueueFull", &[("instance", &one), ("reason", "reply_full")])?;
+
+    let config = cluster.config(3, "");
+    cluster.nodes[2] = cluster.lab.start(3, &config)?;
+    let aside = cluster.lab.path().join("aside.db");
+    fs::rename(cluster.lab.db_path(), aside)?;
+    let refused = cluster.nodes[0].mi("clusterer_reload", &[])?;
+    assert!(!refused.is_ok(), "it has no database");
+    judge.await_alert("ClustererDatabaseAway", &[("instance", &one)])?;
+    judge.await_alert("ClustererModuleSilent", &[("machine_id", "3"), ("module", "ratelimit")])?;
+
+    let (head, _) = scraped.rsplit_once("static_configs").context("its targets")?;
+    judge.prometheus.reconfigure(&format!("{head}static_configs: []\n"))?;
+    judge.await_alert("ClustererNotScraped", &[])?;
+    no_rule_fails(&judge.prometheus)?;
+    judge.fired.extend(NOT_PROVOKED.map(str::to_owned));
+    assert_eq!(judge.fired, alerts()?.into_iter().collect());
+    Ok(())
+}
