@@ -51,6 +51,10 @@ is /var/lib/clusterer "clusterer:clusterer 750"
 as clusterer clustererd check-config --config $config
 as nobody clustererd check-config --config $config 2>/dev/null && fail "everybody reads the configuration"
 
+for file in prometheus/clusterer.rules.yml prometheus/prometheus.yml grafana/clusterer.json; do
+    inside test -r /usr/share/clusterer/$file || fail "$file is missing"
+done
+
 step "run, with the configuration as it comes"
 url=sqlite:///var/lib/clusterer/clusterer.db
 as clusterer clustererctl db init --db-url $url
