@@ -115,6 +115,12 @@ impl Connection {
         self.ending |= ending;
     }
 
+    pub(crate) fn forget(&mut self) {
+        if let Some(receiver) = &mut self.receiver {
+            receiver.forget();
+        }
+    }
+
     /// Nothing is left that a shutdown should wait for.
     pub(crate) fn is_flushed(&self) -> bool {
         match &self.role {

@@ -6,6 +6,7 @@ use crate::queue::LinkQueue;
 use crate::transport::{AfterDrain, Drained};
 use crate::wake::Wake;
 use std::mem::take;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) struct Desk {
@@ -16,6 +17,8 @@ pub(crate) struct Desk {
     /// Who is to be told when everything that has arrived was read; `None` once nothing is read any
     /// more.
     drains: Mutex<Option<Vec<AfterDrain>>>,
+    /// Receivers are to forget what they remember.
+    forget: AtomicBool,
     /// Connections that were accepted by another thread; `None` once none is taken any more.
     newcomers: Mutex<Option<Vec<Newcomer>>>,
 }
@@ -27,6 +30,7 @@ impl Desk {
             inbox: Mutex::default(),
             announced: Mutex::default(),
             drains: Mutex::new(Some(Vec::new())),
+            forget: AtomicBool::new(false),
             newcomers: Mutex::new(Some(Vec::new())),
         }
     }
@@ -59,6 +63,15 @@ impl Desk {
 
     pub(crate) fn take_drains(&self) -> Vec<AfterDrain> {
         lock(&self.drains).as_mut().map(take).unwrap_or_default()
+    }
+
+    pub(crate) fn forget(&self) {
+        self.forget.store(true, Ordering::Release);
+        self.wake.wake();
+    }
+
+    pub(crate) fn take_forget(&self) -> bool {
+        self.forget.swap(false, Ordering::AcqRel)
     }
 
     /// Closes it if the thread has ended.

@@ -255,6 +255,9 @@ impl EventLoop {
         let waiting = self.desk.wake.before_looking();
         // The clock once more: a callback may have kept this thread since the turn began.
         self.drains.look(waiting, (self.clock)());
+        if self.desk.take_forget() {
+            self.connections.values_mut().for_each(Connection::forget);
+        }
         for newcomer in self.desk.take_newcomers() {
             self.take_in(newcomer);
         }

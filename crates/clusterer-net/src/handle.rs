@@ -244,6 +244,10 @@ impl Transport for Handle {
         }
     }
 
+    fn forget(&self) {
+        self.shared.desks.iter().for_each(|desk| desk.forget());
+    }
+
     fn local_addresses(&self) -> Vec<SocketAddr> {
         self.shared.local_addresses.clone()
     }

@@ -79,6 +79,10 @@ impl<T> Slots<T> {
         if Key::new(key.index(), slot.generation) == key { slot.value.as_mut() } else { None }
     }
 
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
+    }
+
     pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
         self.iter().map(|(key, _)| key)
     }

@@ -71,6 +71,11 @@ pub trait Receiver: Send {
     ///
     /// Says [`Trust::Known`] if any of the senders is known, now or earlier.
     fn packets(&mut self, packets: &mut Packets<'_>, now: Moment, reply: &mut Reply<'_>) -> Trust;
+
+    /// What was remembered may not be true any more ([`Transport::forget`]): whatever memory it keeps is to be
+    /// given back now, as nothing may come over this connection for a long time. Who remembers nothing has
+    /// nothing to do.
+    fn forget(&mut self) {}
 }
 
 /// Answers on the connection that a packet came on.
@@ -171,6 +176,10 @@ pub trait Transport: Send + Sync {
     fn drain(&self, then: AfterDrain) {
         then(Drained::default());
     }
+
+    /// Has all receivers forget what they remember ([`Receiver::forget`]), soon. One that is at work meanwhile
+    /// is told when it has finished. A transport whose receivers remember nothing has nothing to do.
+    fn forget(&self) {}
 
     /// The addresses listened on, in the order of the configuration, with the real ports.
     fn local_addresses(&self) -> Vec<SocketAddr>;

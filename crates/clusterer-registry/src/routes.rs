@@ -9,7 +9,9 @@ use core::net::IpAddr;
 const MOST: usize = 8;
 
 /// Remembers where packets of a connection went, so that the next ones need only be compared. Forgets all of
-/// it when the [`Epoch`] ends, and what was not needed for the longest time when there are more than eight.
+/// it with the first packet after the end of the [`Epoch`], and what was not needed for the longest time when there
+/// are more than eight. Where no packet may come for long, put [`Routes::new`] in its place when the epoch ends: what
+/// is remembered keeps some KiB of the former nodes in memory.
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
     /// For which all of it is true, and the packets' address.

@@ -375,7 +375,10 @@ impl Control {
     fn publish(&mut self, now: Now) {
         self.probes.tell(self.core.probes());
         let view = self.core.take_view();
-        self.publisher.publish(now.mono, view, std::mem::take(&mut self.news));
+        if self.publisher.publish(now.mono, view, std::mem::take(&mut self.news)) {
+            // A connection that is silent from now on would keep parts of the former table in memory.
+            self.transport.forget();
+        }
     }
 
     /// The last flush, unless the store takes too long.

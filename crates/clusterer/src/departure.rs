@@ -33,7 +33,10 @@ impl Departure {
             self.view.store(self.nothing.clone());
         }
         // A transport that is not ours may be what panics.
-        let closing = || self.close_links(&last);
+        let closing = || {
+            self.transport.forget();
+            self.close_links(&last);
+        };
         if (panicked || self.foreign) && catch_unwind(AssertUnwindSafe(closing)).is_err() {
             tracing::error!("the transport panicked when it was to close its links");
         }

@@ -53,8 +53,9 @@ impl Publisher {
         Self(feed)
     }
 
-    pub(crate) fn publish(&self, at: Moment, view: Option<View>, news: News) {
-        self.0.publish(at, view, news);
+    /// Returns whether other modules and nodes are published than before.
+    pub(crate) fn publish(&self, at: Moment, view: Option<View>, news: News) -> bool {
+        self.0.publish(at, view, news)
     }
 }
 
@@ -94,26 +95,36 @@ impl Feed {
         (self.view.load_full(), former.resubscribe(), former.len())
     }
 
-    fn publish(&self, at: Moment, view: Option<View>, news: News) {
+    fn publish(&self, at: Moment, view: Option<View>, news: News) -> bool {
         let mut line = self.line();
         let changed = view.map(|view| {
             let view = Arc::new(view);
             (self.view.swap(view.clone()), view)
         });
-        let Line::Live(sender) = &*line else { return };
+        let is_renewed = changed
+            .as_ref()
+            .is_some_and(|(from, to)| from.modules().epoch() != to.modules().epoch());
+        line.tell(at, changed, news);
+        is_renewed
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        // Each change is one assignment, so it is whole.
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    fn tell(&mut self, at: Moment, changed: Option<(Arc<View>, Arc<View>)>, news: News) {
+        let Self::Live(sender) = self else { return };
         if sender.receiver_count() == 0 {
-            *line = Line::Idle;
+            *self = Self::Idle;
             return;
         }
         for kind in in_order(changed, news) {
             // Who listened may have gone meanwhile.
             let _ = sender.send(Event { at, kind });
         }
-    }
-
-    fn line(&self) -> MutexGuard<'_, Line> {
-        // Each change is one assignment, so it is whole.
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

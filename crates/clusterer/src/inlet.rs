@@ -49,6 +49,10 @@ impl Receiver for Inlet {
         turn.drops.hand_over(&gateway.dropped);
         *trust
     }
+
+    fn forget(&mut self) {
+        self.routes = Routes::new();
+    }
 }
 
 /// What the packets that were read together have in common.

@@ -330,6 +330,20 @@ fn once_the_node_has_ended_nothing_more_is_called_and_the_module_is_let_go() {
 }
 
 #[test]
+fn a_silent_connection_remembers_nothing_of_former_nodes() {
+    let m = Arc::<Notes>::default();
+    let bench = Bench::with(&[("m", &m)]);
+    let mut inlet = bench.inlet(2);
+    feed(&mut inlet, 0, &packet("m", 2, COUNT, 1));
+    let remembers = |inlet: &Inlet| format!("{inlet:?}").contains("Route(");
+    assert!(remembers(&inlet));
+    inlet.forget();
+    assert!(!remembers(&inlet));
+    feed(&mut inlet, 0, &packet("m", 2, COUNT, 2));
+    assert_eq!(m.take(), ["run", "2 1", "run", "2 2"]);
+}
+
+#[test]
 fn a_ping_between_packets_is_answered_in_its_place() {
     let m = Arc::<Notes>::default();
     let bench = Bench::with(&[("m", &m)]);

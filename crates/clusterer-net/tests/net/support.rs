@@ -36,6 +36,8 @@ pub(crate) struct Recorder {
     malformed: Mutex<Vec<FieldError>>,
     events: Mutex<Vec<(Attempt, LinkEvent)>>,
     pub(crate) flood: AtomicU64,
+    /// How often a connection was to forget what it remembers.
+    pub(crate) forgotten: AtomicU64,
     /// The mio threads that have made a callback.
     threads: Mutex<Vec<(ThreadId, String)>>,
     /// Sends this on every link that becomes connected.
@@ -78,6 +80,10 @@ impl Receiver for Recording {
             }
         }
         trust
+    }
+
+    fn forget(&mut self) {
+        self.recorder.forgotten.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -8,6 +8,7 @@ use clusterer_node::{LinkEvent, LinkId};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::Ordering;
 use std::thread;
 
 /// One for each thread, which gets them in turn.
@@ -67,6 +68,21 @@ fn each_link_keeps_its_order_and_all_are_told_of() {
         *next += 1;
     }
     assert_eq!(next.len(), links.len());
+}
+
+#[test]
+fn silent_connections_of_every_thread_forget_when_told_to() {
+    let node = Node::new();
+    let mut peers = connect_to_each(&node);
+    for peer in &mut peers {
+        peer.write_all(&plain("m", 0).to_vec()).unwrap();
+    }
+    node.await_packets("m", THREADS);
+    let forgotten = || node.seen.forgotten.load(Ordering::Relaxed);
+    assert_eq!(forgotten(), 0);
+    node.handle.forget();
+    wait("all to forget", || forgotten() == THREADS as u64);
+    node.assert_idle();
 }
 
 #[test]

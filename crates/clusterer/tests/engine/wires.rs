@@ -11,7 +11,7 @@ use clusterer_core::ping;
 use clusterer_net::{AfterDrain, Command, Drained, Packets, Reply, Source};
 use clusterer_node::{Attempt, LinkEvent, LinkFailure, LinkId};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -42,6 +42,8 @@ impl Clock for Wound {
 pub(crate) struct Wires {
     commands: Mutex<Vec<Command>>,
     pings: Mutex<usize>,
+    /// How often connections were to forget what they remember.
+    forgotten: AtomicUsize,
     broken: AtomicBool,
     /// What is to be told when everything was read; `None`: it is told at once.
     drains: Mutex<Option<Vec<AfterDrain>>>,
@@ -67,6 +69,10 @@ impl Transport for Wires {
             Some(held) => held.push(then),
             None => then(Drained::default()),
         }
+    }
+
+    fn forget(&self) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
     }
 
     fn local_addresses(&self) -> Vec<SocketAddr> {
@@ -259,6 +265,22 @@ async fn a_state_is_in_the_view_when_it_has_been_set() {
         let sent = bench.engine.send_to(cluster(), Protocol::Bin, "m", 0, |_| {}).unwrap();
         assert_eq!(sent.queued, usize::from(wanted == State::Up));
     }
+    bench.engine.shutdown().await;
+}
+
+/// Else each silent one would keep parts of a former table in memory.
+#[tokio::test]
+async fn connections_are_to_forget_former_nodes_and_modules_and_nothing_else() {
+    let bench = Bench::start().await;
+    let forgotten = || bench.wires.forgotten.load(Ordering::SeqCst);
+    let begun = forgotten();
+    bench.engine.set_state(node(2), State::Down, Protocol::Bin).await.expect("it is a node");
+    assert_eq!(forgotten(), begun, "a state is none of what they remember");
+    bench.engine.reload().await.expect("it loads");
+    assert_eq!(forgotten(), begun + 1);
+    let registration = Registration::new("m", cluster(), Duration::from_secs(60));
+    bench.engine.register_module(registration, Arc::new(Nobody)).await.expect("a good name");
+    assert_eq!(forgotten(), begun + 2);
     bench.engine.shutdown().await;
 }
 
