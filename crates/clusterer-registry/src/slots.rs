@@ -8,7 +8,6 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use clusterer_node::Moment;
-use core::array;
 use once_cell::race::OnceBox;
 
 /// Most slots that are allocated together. A slot keeps those of its block in memory.
@@ -30,8 +29,8 @@ const NOBODY: u32 = u32::MAX;
 struct Block {
     slots: Box<[Slot]>,
     /// What was queued for each: there from the first packet on, since most nodes of a large table may never be
-    /// sent any. Apart from what whoever receives writes.
-    sent: OnceBox<[Meter; BLOCK]>,
+    /// sent any. Apart from what whoever receives writes. As many as there are slots: a block may have only one.
+    sent: OnceBox<Box<[Meter]>>,
 }
 
 impl Block {
@@ -40,8 +39,9 @@ impl Block {
         Self { slots, sent: OnceBox::new() }
     }
 
-    fn sent(&self) -> &[Meter; BLOCK] {
-        self.sent.get_or_init(|| Box::new(array::from_fn(|_| Meter::new())))
+    fn sent(&self) -> &[Meter] {
+        let none = || Box::new(self.slots.iter().map(|_| Meter::new()).collect());
+        self.sent.get_or_init(none)
     }
 }
 
@@ -195,6 +195,16 @@ mod tests {
         assert_eq!([sent(0), sent(1), sent(2)], [None, Some((0, 0)), Some((2, 12))]);
         assert_eq!(present.count_sent(0, 1), None);
         assert_eq!(present.count_sent(9, 1), None);
+    }
+
+    #[test]
+    fn what_is_sent_costs_a_block_as_much_as_it_has_slots() {
+        for count in [1, BLOCK - 1, BLOCK] {
+            let slots = Slots::default().reload(&vec![Wanted::New; count], at(1));
+            assert_eq!(slots.count_sent(0, 7), Some(()));
+            let [block] = &*slots.blocks else { panic!("one is enough for {count}") };
+            assert_eq!(block.sent.get().map(|sent| sent.len()), Some(count));
+        }
     }
 
     #[test]
