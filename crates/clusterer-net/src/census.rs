@@ -2,7 +2,7 @@
 //! which stranger makes room for it.
 
 use crate::slots::Key;
-use clusterer_node::Moment;
+use clusterer_node::{Moment, Timers};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,17 +12,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// that is kept by a callback costs the process no descriptors without end.
 const ON_THEIR_WAY: usize = 16;
 
+/// Most strangers that are put where they belong before one of them makes room. All threads wait for that.
+const LOOKS: usize = 16;
+
 #[derive(Debug)]
 pub(crate) struct Census {
     limit: usize,
     list: Mutex<List>,
 }
 
+/// A connection of a thread.
+type Place = (usize, Key);
+
 #[derive(Debug)]
 struct List {
     /// Of each thread, those that are still on their way to it included.
     inbound: Vec<usize>,
-    strangers: BTreeMap<(usize, Key), Arc<Stranger>>,
+    strangers: BTreeMap<Place, Arc<Stranger>>,
+    /// By when they were heard, as far as somebody has looked: a packet moves nobody.
+    silent: Timers<Place>,
 }
 
 #[derive(Debug)]
@@ -44,7 +52,8 @@ pub(crate) enum Admission {
 
 impl Census {
     pub(crate) fn new(limit: usize, threads: usize) -> Self {
-        let list = List { inbound: vec![0; threads], strangers: BTreeMap::new() };
+        let list =
+            List { inbound: vec![0; threads], strangers: BTreeMap::new(), silent: Timers::new() };
         Self { limit, list: Mutex::new(list) }
     }
 
@@ -53,7 +62,8 @@ impl Census {
     }
 
     /// Finds a thread for a connection: the one with the fewest, or that of the stranger that has been silent
-    /// the longest. So whoever can connect cannot keep nodes out by holding all connections.
+    /// the longest, or nearly so where many have spoken lately. So whoever can connect cannot keep nodes out by
+    /// holding all connections.
     pub(crate) fn admit(self: &Arc<Self>) -> Admission {
         let mut list = self.lock();
         let all: usize = list.inbound.iter().sum();
@@ -61,11 +71,7 @@ impl Census {
             return Admission::Full;
         }
         if all >= self.limit {
-            let heard = |stranger: &Stranger| stranger.heard.load(Ordering::Relaxed);
-            let silent = list.strangers.iter().min_by_key(|(_, stranger)| heard(stranger));
-            let Some((&(thread, key), stranger)) = silent else { return Admission::Full };
-            let peer = stranger.peer;
-            list.strangers.remove(&(thread, key));
+            let Some(((thread, key), peer)) = list.take_silent() else { return Admission::Full };
             return Admission::Instead(self.seat(&mut list, thread), key, peer);
         }
         let fewest = list.inbound.iter().enumerate().min_by_key(|&(_, &count)| count);
@@ -83,6 +89,39 @@ impl Census {
     fn lock(&self) -> MutexGuard<'_, List> {
         // No caller's code runs under this lock, so the list is whole even after a panic.
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl List {
+    fn add(&mut self, place: Place, stranger: Arc<Stranger>) {
+        self.silent.set(place, stranger.heard());
+        self.strangers.insert(place, stranger);
+    }
+
+    fn remove(&mut self, place: Place) {
+        self.silent.clear(place);
+        self.strangers.remove(&place);
+    }
+
+    /// Takes out the stranger that has been silent the longest, in a time that does not grow with how many
+    /// there are: if more have spoken since somebody looked at them, one of those.
+    fn take_silent(&mut self) -> Option<(Place, SocketAddr)> {
+        let mut looks = 0..LOOKS;
+        loop {
+            let supposed = self.silent.next()?;
+            let place = self.silent.pop_due(supposed)?;
+            let heard = self.strangers.get(&place)?.heard();
+            if heard <= supposed || looks.next().is_none() {
+                return Some((place, self.strangers.remove(&place)?.peer));
+            }
+            self.silent.set(place, heard);
+        }
+    }
+}
+
+impl Stranger {
+    fn heard(&self) -> Moment {
+        Moment::from_millis(self.heard.load(Ordering::Relaxed))
     }
 }
 
@@ -104,7 +143,7 @@ impl Seat {
     /// The thread has the connection, under this key. It may have to make room from now on.
     pub(crate) fn take(&mut self, key: Key, peer: SocketAddr, now: Moment) {
         let stranger = Arc::new(Stranger { peer, heard: AtomicU64::new(now.as_millis()) });
-        self.census.lock().strangers.insert((self.thread, key), Arc::clone(&stranger));
+        self.census.lock().add((self.thread, key), Arc::clone(&stranger));
         self.stranger = Some((key, stranger));
     }
 
@@ -123,7 +162,7 @@ impl Seat {
     /// A known sender has spoken.
     pub(crate) fn keep(&mut self) {
         if let Some((key, _)) = self.stranger.take() {
-            self.census.lock().strangers.remove(&(self.thread, key));
+            self.census.lock().remove((self.thread, key));
         }
     }
 }
@@ -188,6 +227,26 @@ mod tests {
     }
 
     #[test]
+    fn however_many_strangers_speak_a_bounded_number_is_looked_at() {
+        const MANY: usize = 100;
+        let census = Arc::new(Census::new(MANY, 3));
+        let seats = taken(&census, &(1..=100).collect::<Vec<_>>());
+        seats.iter().for_each(|seat| seat.heard(Moment::from_millis(1_000)));
+        let moved = || {
+            let list = census.lock();
+            let known = list
+                .strangers
+                .keys()
+                .filter(|&&place| list.silent.get(place) == Some(Moment::from_millis(1_000)));
+            known.count()
+        };
+        // Each time those that were heard the longest ago, as far as anybody knew.
+        assert_eq!((instead(&census).unwrap().1, moved()), (17, LOOKS));
+        assert_eq!((instead(&census).unwrap().1, moved()), (34, 2 * LOOKS));
+        assert_eq!(census.lock().strangers.len(), MANY - 2);
+    }
+
+    #[test]
     fn no_more_are_on_their_way_than_may_be() {
         let census = Arc::new(Census::new(20, 2));
         let seats = taken(&census, &(1..=20).collect::<Vec<_>>());
@@ -196,6 +255,7 @@ mod tests {
         drop(seats);
         drop(newcomers);
         assert_eq!(taken(&census, &[1]).len(), 1, "every seat was given back");
-        assert!(census.lock().strangers.is_empty());
+        let list = census.lock();
+        assert_eq!((list.strangers.len(), list.silent.next()), (0, None));
     }
 }
