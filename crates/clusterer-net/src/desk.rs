@@ -54,7 +54,7 @@ impl Desk {
         let mut drains = lock(&self.drains);
         let Some(waiting) = drains.as_mut() else {
             drop(drains);
-            return then(Drained::default());
+            return then(Drained::STOPPED);
         };
         waiting.push(then);
         drop(drains);
@@ -90,7 +90,7 @@ impl Desk {
     pub(crate) fn close(&self) {
         drop(lock(&self.newcomers).take());
         let drains = lock(&self.drains).take();
-        drains.into_iter().flatten().for_each(|then| then(Drained::default()));
+        drains.into_iter().flatten().for_each(|then| then(Drained::STOPPED));
     }
 }
 

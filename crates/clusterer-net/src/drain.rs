@@ -12,25 +12,26 @@ const BEHIND: Duration = Duration::from_millis(100);
 /// connections that become readable at once, for 4 MiB on one of them, or 512 KiB on each of many.
 const MOST_TURNS: u32 = 16;
 
-/// Splits a drain: `then` is called by the last of so many threads that calls its part, with the latest of what
-/// they say.
+/// Splits a drain: `then` is called by the last of so many threads that calls its part, with the latest and the worst
+/// of what they say.
 pub(crate) fn parts(then: AfterDrain, threads: usize) -> Vec<AfterDrain> {
     if threads == 1 {
         return vec![then];
     }
-    let whole = Whole { missing: threads, behind: None, then: Some(then) };
+    let whole = Whole { missing: threads, found: Drained::default(), then: Some(then) };
     let whole = Arc::new(Mutex::new(whole));
     let part = |_| -> AfterDrain {
         let whole = Arc::clone(&whole);
         Box::new(move |drained: Drained| {
-            let (then, behind) = {
+            let (then, found) = {
                 let mut whole = whole.lock().unwrap_or_else(PoisonError::into_inner);
                 whole.missing = whole.missing.saturating_sub(1);
-                whole.behind = whole.behind.max(drained.behind);
-                (if whole.missing == 0 { whole.then.take() } else { None }, whole.behind)
+                whole.found.behind = whole.found.behind.max(drained.behind);
+                whole.found.stopped |= drained.stopped;
+                (if whole.missing == 0 { whole.then.take() } else { None }, whole.found)
             };
             if let Some(then) = then {
-                then(Drained { behind });
+                then(found);
             }
         })
     };
@@ -39,7 +40,7 @@ pub(crate) fn parts(then: AfterDrain, threads: usize) -> Vec<AfterDrain> {
 
 struct Whole {
     missing: usize,
-    behind: Option<Moment>,
+    found: Drained,
     then: Option<AfterDrain>,
 }
 
@@ -74,7 +75,7 @@ impl Drains {
 
     /// A turn's reading has ended. Tells those who have waited long enough.
     pub(crate) fn turn(&mut self, all_read: bool) {
-        let drained = Drained { behind: self.behind };
+        let drained = Drained { behind: self.behind, stopped: false };
         for mut waiting in std::mem::take(&mut self.waiting) {
             waiting.turns += 1;
             if all_read || waiting.turns >= MOST_TURNS {
@@ -83,6 +84,13 @@ impl Drains {
                 self.waiting.push(waiting);
             }
         }
+    }
+}
+
+impl Drop for Drains {
+    /// There will be no further turn.
+    fn drop(&mut self) {
+        std::mem::take(&mut self.waiting).into_iter().for_each(|it| (it.then)(Drained::STOPPED));
     }
 }
 
@@ -127,9 +135,28 @@ mod tests {
         let behind = [None, Some(9), Some(4)].map(|behind| behind.map(Moment::from_millis));
         for (part, behind) in parts(then, 3).into_iter().zip(behind) {
             assert_eq!(*told.lock().unwrap(), []);
-            part(Drained { behind });
+            part(Drained { behind, stopped: false });
         }
         assert_eq!(*told.lock().unwrap(), [behind[1]]);
+    }
+
+    #[test]
+    fn is_stopped_when_one_thread_has_and_when_nobody_takes_another_turn() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let ask = || -> AfterDrain {
+            let tell = Arc::clone(&told);
+            Box::new(move |drained| tell.lock().unwrap().push(drained))
+        };
+        for (part, stopped) in parts(ask(), 3).into_iter().zip([false, true, false]) {
+            part(Drained { behind: None, stopped });
+        }
+        assert_eq!(*told.lock().unwrap(), [Drained::STOPPED]);
+        let mut drains = Drains::default();
+        drains.add(vec![ask()]);
+        drains.turn(false);
+        assert_eq!(told.lock().unwrap().len(), 1);
+        drop(drains);
+        assert_eq!(*told.lock().unwrap(), [Drained::STOPPED; 2]);
     }
 
     #[test]

@@ -382,7 +382,6 @@ impl EventLoop {
         for key in keys {
             self.drop_connection(key);
         }
-        self.drains.turn(true);
         self.hand_over_figures();
     }
 }

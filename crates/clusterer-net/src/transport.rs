@@ -142,6 +142,13 @@ pub struct Drained {
     /// Until when what was handed over last waited for more than 100 ms to be taken notice of, if it
     /// ever did: the thread stood still, or was kept by a callback.
     pub behind: Option<Moment>,
+    /// Nothing was drained: the transport has stopped, because it was told to or since a thread of it has ended by
+    /// itself. Nothing more will be received.
+    pub stopped: bool,
+}
+
+impl Drained {
+    pub(crate) const STOPPED: Self = Self { behind: None, stopped: true };
 }
 
 /// Called when a transport has been drained.
@@ -172,6 +179,7 @@ pub trait Transport: Send + Sync {
     /// Calls `then` once everything that has arrived by now has been handed to the [`Ingress`], so that
     /// nobody is missed whose packet only was not read yet. Soon, if the thread is not kept by a
     /// callback; a connection on which more arrives all the time delays it by a bounded number of turns.
+    /// One that has stopped, or does meanwhile, says so ([`Drained::stopped`]).
     /// `then` must not block. A transport that hands over whatever arrives at once calls it at once.
     fn drain(&self, then: AfterDrain) {
         then(Drained::default());

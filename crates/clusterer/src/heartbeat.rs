@@ -26,7 +26,8 @@ impl Cluster {
     /// ```
     ///
     /// # Errors
-    /// The node has been shut down, or its control thread has panicked.
+    /// The node has been shut down, or its control thread or one of the transport's has ended by itself: then it
+    /// must be started again.
     pub async fn heartbeat(&self) -> Result<(), Stopped> {
         self.ask(Command::Heartbeat).await.ok_or(Stopped)
     }
@@ -34,8 +35,11 @@ impl Cluster {
 
 /// The control thread's part, which is done by being called. The transport's thread answers.
 pub(crate) fn pass_on(answer: oneshot::Sender<()>, transport: &dyn Transport) {
-    transport.drain(Box::new(move |_| {
-        // Whoever asked may have stopped waiting.
-        let _ = answer.send(());
+    transport.drain(Box::new(move |drained| {
+        // A transport that has stopped answers at once, which is no sign of life.
+        if !drained.stopped {
+            // Whoever asked may have stopped waiting.
+            let _ = answer.send(());
+        }
     }));
 }

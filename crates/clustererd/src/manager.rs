@@ -80,7 +80,11 @@ impl Manager {
         loop {
             timer.tick().await;
             if cluster.heartbeat().await.is_err() {
-                return;
+                // Who was told to end attends no more by then.
+                tracing::error!(
+                    "a thread that everything depends on has ended by itself: start the daemon again"
+                );
+                return self.tell("STATUS=a thread has ended by itself: start it again");
             }
             let mut lines = Vec::new();
             if self.watchdog.is_some() {

@@ -51,8 +51,8 @@ fn what_lay_unread_is_handed_over_before_the_answer() {
     wait("the second to arrive", || unread(&second) == packet.len());
     let answered = ask(&node, "valid");
     drop(kept);
-    let (_, seen) = answered.recv_timeout(PATIENCE).unwrap();
-    assert_eq!(seen, 4);
+    let (drained, seen) = answered.recv_timeout(PATIENCE).unwrap();
+    assert_eq!((drained.stopped, seen), (false, 4));
     node.assert_idle();
 }
 
@@ -114,12 +114,26 @@ fn a_flood_on_one_connection_delays_it_by_a_bounded_time() {
 }
 
 #[test]
-fn one_that_is_asked_for_at_the_end_is_answered() {
+fn one_that_is_asked_for_at_the_end_is_answered_and_one_after_it_told_so() {
     let mut node = Node::new();
     let kept = keep(&node);
     let before = ask(&node, "");
     drop(kept);
     node.net.take().unwrap().shutdown(Duration::ZERO);
     before.recv_timeout(PATIENCE).unwrap();
-    ask(&node, "").recv_timeout(PATIENCE).unwrap();
+    let (drained, _) = ask(&node, "").recv_timeout(PATIENCE).unwrap();
+    assert!(drained.stopped);
+}
+
+/// Whoever takes an answer for a sign of life is not to be deceived.
+#[test]
+fn a_thread_that_has_panicked_is_no_thread_that_has_drained() {
+    let node = Node::new();
+    let mut peers: Vec<_> = (0..THREADS).map(|_| node.connect()).collect();
+    let (drained, _) = ask(&node, "").recv_timeout(PATIENCE).unwrap();
+    assert!(!drained.stopped);
+    peers[THREADS - 1].write_all(&plain("bomb", 0).to_vec()).unwrap();
+    peers.iter_mut().for_each(await_end);
+    let (drained, _) = ask(&node, "").recv_timeout(PATIENCE).unwrap();
+    assert!(drained.stopped);
 }

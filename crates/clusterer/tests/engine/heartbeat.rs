@@ -82,3 +82,15 @@ async fn there_is_none_while_the_control_thread_stands_still() {
     assert_eq!(ends("the heartbeat", heard).await.unwrap(), Ok(()));
     bench.engine.shutdown().await;
 }
+
+/// It answers each drain at once then, and a watchdog would be fed for ever.
+#[tokio::test]
+async fn there_is_none_once_the_transport_has_stopped() {
+    let bench = Bench::start_with(TestStore::new(lonely()), |builder| builder).await;
+    bench.hold_drains();
+    let heard = listen_for_it(&bench);
+    bench.await_drain().await;
+    bench.stop_drains();
+    assert_eq!(ends("the answer", heard).await.unwrap(), Err(Stopped));
+    bench.engine.shutdown().await;
+}

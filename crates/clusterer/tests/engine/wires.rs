@@ -169,6 +169,14 @@ impl Bench {
         eventually("a drain", held).await;
     }
 
+    /// Says, to those who asked for a drain, that the transport has stopped.
+    pub(crate) fn stop_drains(&self) {
+        let drains = self.wires.drains.lock().unwrap().replace(Vec::new());
+        let mut drained = Drained::default();
+        drained.stopped = true;
+        drains.into_iter().flatten().for_each(|then| then(drained));
+    }
+
     /// Answers the drains that were asked for, and those that will be.
     pub(crate) fn drain(&self) {
         let drains = self.wires.drains.lock().unwrap().take();
