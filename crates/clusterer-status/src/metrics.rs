@@ -191,18 +191,19 @@ fn draw_links(page: &mut Exposition, nodes: &[Peer<'_>]) {
     let mut round_trips = |name, help, which: fn(clusterer::RoundTrip) -> std::time::Duration| {
         let mut family = page.family(name, Kind::Gauge, help);
         for Peer { view, labels, .. } in nodes {
-            let known = view.round_trip().map(which).unwrap_or_default();
-            family.sample(labels, "", known.as_secs_f64());
+            // A zero would be the best round trip of all.
+            let known = view.round_trip().map_or(f64::NAN, |known| which(known).as_secs_f64());
+            family.sample(labels, "", known);
         }
     };
     round_trips(
         "clusterer_node_round_trip_seconds",
-        "How long the last ping of a node took, in whole milliseconds; 0 until one was answered",
+        "How long the last ping of a node took, in whole milliseconds; NaN until one was answered",
         |known| known.last,
     );
     round_trips(
         "clusterer_node_round_trip_smoothed_seconds",
-        "The mean of a node's round trips, in which the last one has a part of an eighth; 0 until there is one",
+        "The mean of a node's round trips, in which the last one has a part of an eighth; NaN until there is one",
         |known| known.smoothed,
     );
 }

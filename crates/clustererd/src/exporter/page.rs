@@ -128,7 +128,9 @@ fn judge(name: &str, family: &Family) -> Vec<String> {
             "a label in small letters",
         );
         names.insert(own);
-        ask(value.is_finite(), "no number");
+        // What a node does not know yet, and a zero would be taken for.
+        let is_unknown = family.kind == "gauge" && value.is_nan();
+        ask(value.is_finite() || is_unknown, "no number");
         ask(family.kind == "gauge" || *value >= 0.0, "a count below zero");
     }
     ask(names.len() <= 1, "all samples of a family have the same labels");
@@ -186,6 +188,7 @@ fn each_fault_of_a_page_is_found() {
         ("counter", "summary", "an unknown type"),
         ("How", "how", "begins like a sentence"),
         ("} 1\n", "} NaN\n", "no number"),
+        ("} 1\n", "} +Inf\n", "no number"),
         ("} 1\n", "} -1\n", "below zero"),
         ("} 1\n", "} 1", "the last line"),
         ("} 1\n", "} 1\nclusterer_a_bytes_total{to=\"a\\\"}\\n\"} 2\n", "there twice"),
