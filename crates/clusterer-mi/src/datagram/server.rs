@@ -60,14 +60,15 @@ impl DatagramServer {
         let (jobs, queue) = mpsc::channel(slots);
         let patience = Patience { timeout: config.command_timeout, log: Arc::clone(&log) };
         let executor = Arc::new(Executor {
-            runner: Runner { table, patience },
+            runner: Runner { table: Arc::clone(&table), patience },
             socket: Arc::downgrade(&socket),
             reply_timeout: config.reply_timeout,
         });
         let executor =
             runtime.spawn(in_order(queue, move |job, turn| executor.clone().execute(job, turn)));
         let (stop, stopped) = watch::channel(());
-        let listener = Listener { socket, slots: Arc::new(Semaphore::new(slots)), jobs, log };
+        let slots = Arc::new(Semaphore::new(slots));
+        let listener = Listener { socket, table, slots, jobs, log };
         let task = runtime.spawn(run(listener, executor, stopped));
         Ok(DatagramHandle { address, stop, task })
     }
@@ -112,6 +113,8 @@ async fn run(listener: Listener, mut executor: JoinHandle<()>, stopped: watch::R
 
 struct Listener {
     socket: Arc<Socket>,
+    /// Where requests are counted that are none.
+    table: Arc<CommandTable>,
     slots: Arc<Semaphore>,
     jobs: mpsc::Sender<Job>,
     log: Arc<LimitedLog>,
@@ -170,7 +173,10 @@ impl Listener {
         let asked = Asked::read(datagram, is_cut);
         match &asked {
             Asked::Nothing => return,
-            Asked::Say(_) => self.log.warn("a request that cannot be read is refused"),
+            Asked::Say(_) => {
+                self.table.note_other();
+                self.log.warn("a request that cannot be read is refused");
+            }
             Asked::Json(_) | Asked::Text { .. } => {}
         }
         // No receiver means that the server ends.

@@ -46,8 +46,9 @@ pub(super) enum Unfinished {
     Json {
         reply: Option<String>,
     },
-    /// A text request, or the rest of something that was answered already.
-    Other,
+    /// The rest of something that was answered already.
+    Rest,
+    Text,
 }
 
 /// The parser of the FIFO. Stores no more than one request within its limits.
@@ -116,7 +117,8 @@ impl FifoParser {
         match mem::replace(self, Self::new()).state {
             _ if idle => None,
             State::Json(JsonText { reply, text: Some(_), .. }) => Some(Unfinished::Json { reply }),
-            _ => Some(Unfinished::Other),
+            State::Text(text) if !text.is_refused() => Some(Unfinished::Text),
+            _ => Some(Unfinished::Rest),
         }
     }
 

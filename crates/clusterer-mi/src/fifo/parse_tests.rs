@@ -118,10 +118,13 @@ fn what_is_given_up_is_told() {
     assert_eq!(left(":a:{}\n"), None);
     assert_eq!(left(":a:{\"x"), Some(Unfinished::Json { reply: Some("a".into()) }));
     assert_eq!(left("::{"), Some(Unfinished::Json { reply: None }));
-    for other in [":", ":a:", ":a:x", ":a:r\n\"", ":a:{}x"] {
-        assert_eq!(left(other), Some(Unfinished::Other), "{other}");
+    for text in [":", ":a:", ":a:x", ":a:r\n\""] {
+        assert_eq!(left(text), Some(Unfinished::Text), "{text}");
     }
-    assert_eq!(left(&format!(":a:[\"{}", "x".repeat(MAX_JSON))), Some(Unfinished::Other));
+    for rest in [":a:{}x", ":a:r\n\"\"\n\"x", "a\nb"] {
+        assert_eq!(left(rest), Some(Unfinished::Rest), "{rest}");
+    }
+    assert_eq!(left(&format!(":a:[\"{}", "x".repeat(MAX_JSON))), Some(Unfinished::Rest));
 }
 
 /// Bytes that look like requests often enough to get somewhere.

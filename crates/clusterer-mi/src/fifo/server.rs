@@ -64,10 +64,11 @@ impl FifoServer {
         let (jobs, queue) = mpsc::channel(slots);
         let patience = Patience { timeout: config.command_timeout, log: Arc::clone(&log) };
         let executor = Arc::new(Executor {
-            runner: Runner { table, patience },
+            runner: Runner { table: Arc::clone(&table), patience },
             reply_timeout: config.reply_timeout,
         });
         let dispatcher = Dispatcher {
+            table,
             reply_dir: config.reply_dir.as_path().into(),
             reader_wait: config.reader_wait,
             slots: Arc::new(Semaphore::new(slots)),
@@ -270,14 +271,20 @@ impl Listener {
         self.unfinished_until = None;
         let Some(unfinished) = self.parser.reset() else { return };
         self.log.warn(format_args!("a request {why}, what there is of it is dropped"));
-        if let Unfinished::Json { reply } = unfinished {
-            self.dispatcher.accept(Incoming::BadJson { fault: JsonFault::CutOff, reply }).await;
+        match unfinished {
+            Unfinished::Json { reply } => {
+                self.dispatcher.accept(Incoming::BadJson { fault: JsonFault::CutOff, reply }).await;
+            }
+            Unfinished::Text => self.dispatcher.table.note_other(),
+            Unfinished::Rest => {}
         }
     }
 }
 
 /// Opens reply FIFOs and queues requests.
 struct Dispatcher {
+    /// Where requests are counted that are none.
+    table: Arc<CommandTable>,
     reply_dir: Arc<Path>,
     reader_wait: Duration,
     slots: Arc<Semaphore>,
@@ -311,6 +318,7 @@ impl Dispatcher {
                 return Some((Work::Text { command, args }, reply));
             }
             Incoming::BadJson { fault, reply } => {
+                self.table.note_other();
                 self.log.warn(format_args!("a request is refused: {fault}"));
                 let answer = match fault {
                     JsonFault::Behind | JsonFault::CutOff => jsonrpc::PARSE_ERROR.to_owned(),
@@ -319,6 +327,7 @@ impl Dispatcher {
                 (Work::Say(answer), reply)
             }
             Incoming::BadText(error) => {
+                self.table.note_other();
                 self.log.warn(format_args!("a request is refused: {error}"));
                 let TextError { command, reply, .. } = error;
                 (Work::Say(render_parse_error(&command?)), reply)

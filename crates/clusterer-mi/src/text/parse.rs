@@ -154,6 +154,12 @@ impl TextParser {
         matches!(self.state, State::Head) && self.buffer.is_empty()
     }
 
+    /// Whether what comes is the rest of a request of which an error was reported.
+    #[cfg(feature = "fifo")]
+    pub(crate) const fn is_refused(&self) -> bool {
+        self.failed
+    }
+
     /// Forgets an unfinished request, at end of file or when its time is up. Whether there was one.
     pub fn reset(&mut self) -> bool {
         let unfinished = !self.is_idle();

@@ -41,6 +41,7 @@ fn whatever_is_wrong_with_a_request_the_next_one_is_served() {
         ] {
             assert_eq!(client.ask(request), expected, "{kind:?} {}", request.escape_ascii());
             assert_eq!(client.ask(ECHO), ECHOED);
+            assert_eq!(bench.refused(), 1, "{kind:?} {}", request.escape_ascii());
         }
         assert_eq!(bench.ran(), [""; 0]);
     }

@@ -13,6 +13,7 @@ use clusterer_mi::{
     Args, CommandTable, DatagramAddress, DatagramConfig, DatagramHandle, DatagramServer, MiNode,
     MiReply, Param, Spec, command,
 };
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -26,6 +27,7 @@ pub(crate) struct Bench {
     pub(crate) handle: Option<DatagramHandle>,
     pub(crate) runtime: Runtime,
     clients: AtomicU32,
+    figures: Snapshotter,
 }
 
 type Ran = Arc<Mutex<Vec<String>>>;
@@ -54,11 +56,14 @@ impl Bench {
         };
         configure(&mut config);
         let server = DatagramServer::bind(config).unwrap();
+        let recorder = DebuggingRecorder::new();
         let handle = {
             let _guard = runtime.enter();
-            server.serve(table(&ran)).unwrap()
+            let table = || table(&ran);
+            server.serve(metrics::with_local_recorder(&recorder, table)).unwrap()
         };
-        Self { dir, ran, handle: Some(handle), runtime, clients: AtomicU32::new(0) }
+        let (clients, figures) = (AtomicU32::new(0), recorder.snapshotter());
+        Self { dir, ran, handle: Some(handle), runtime, clients, figures }
     }
 
     pub(crate) fn address(&self) -> &DatagramAddress {
@@ -84,6 +89,11 @@ impl Bench {
     /// The reply to a request of a new client.
     pub(crate) fn ask(&self, request: &str) -> String {
         self.client().ask(request)
+    }
+
+    /// How many requests more were found to be of no command.
+    pub(crate) fn refused(&self) -> u64 {
+        refused(&self.figures)
     }
 
     pub(crate) fn ran(&self) -> Vec<String> {
@@ -188,6 +198,18 @@ fn table(ran: &Ran) -> Arc<CommandTable> {
         table.add(command).unwrap();
     }
     Arc::new(table)
+}
+
+/// Adds up what was counted as no request of any command since the last time.
+fn refused(figures: &Snapshotter) -> u64 {
+    let counted = figures.snapshot().into_vec().into_iter().map(|(key, _, _, value)| {
+        let is_other = key.key().labels().any(|label| label.value() == "other");
+        match value {
+            DebugValue::Counter(count) if is_other => count,
+            _ => 0,
+        }
+    });
+    counted.sum()
 }
 
 /// Polls a condition until it holds.

@@ -42,6 +42,31 @@ fn a_parse_error_does_not_swallow_the_next_request() {
 }
 
 #[test]
+fn whatever_is_no_request_is_counted_once() {
+    let bench = Bench::new();
+    let (reply, next) = (bench.reply(), bench.reply());
+    // With a reply FIFO and without, in the text form and in JSON.
+    bench.write(&format!(
+        "no colon\n\n:note:\n\"\"\n2\n\n:note:{}\n\"a\" b\n\n::{{}}\n\n:no such command:\n\n:echo:{}\n3\n\n",
+        reply.name, next.name
+    ));
+    assert_eq!(reply.read(), "400 parse error in command 'note'\n");
+    assert_eq!(next.read(), "200 OK\nArg:: 3\n\n");
+    bench.await_refused(5);
+    for cut in [":note:missing\n1\n", "::{\"a"] {
+        bench.write(cut);
+        bench.await_refused(1);
+    }
+    bench.write("\"no colon");
+    bench.await_refused(1);
+    // What was told before it was cut off is not counted twice.
+    bench.write("no colon\n1");
+    bench.await_refused(1);
+    bench.call_until_served();
+    bench.await_refused(0);
+}
+
+#[test]
 fn a_request_cut_in_half_is_forgotten_when_its_writer_leaves() {
     let bench = Bench::with(|config| config.request_timeout = LONG * 100, &[]);
     // Somebody who writes before the server has seen the first one leave is taken for the rest of its

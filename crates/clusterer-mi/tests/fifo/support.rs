@@ -13,6 +13,7 @@ use clusterer_mi::{
     Args, CommandTable, FifoConfig, FifoHandle, FifoServer, MiCommand, MiNode, MiReply, Param,
     Spec, call, command,
 };
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags};
 use tempfile::TempDir;
@@ -30,6 +31,7 @@ pub(crate) struct Bench {
     /// The name of the runtime's only worker thread.
     pub(crate) thread: String,
     replies: AtomicU32,
+    figures: Snapshotter,
 }
 
 pub(crate) type Ran = Arc<Mutex<Vec<String>>>;
@@ -54,7 +56,8 @@ impl Bench {
             .build()
             .unwrap();
         let ran = Ran::default();
-        let mut table = CommandTable::new();
+        let recorder = DebuggingRecorder::new();
+        let mut table = metrics::with_local_recorder(&recorder, CommandTable::new);
         for command in stubs(&ran).iter().chain(more) {
             table.add(Arc::clone(command)).unwrap();
         }
@@ -65,7 +68,8 @@ impl Bench {
             let _guard = runtime.enter();
             server.serve(Arc::new(table)).unwrap()
         };
-        Self { dir, ran, handle: Some(handle), runtime, thread, replies: AtomicU32::new(0) }
+        let (replies, figures) = (AtomicU32::new(0), recorder.snapshotter());
+        Self { dir, ran, handle: Some(handle), runtime, thread, replies, figures }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -105,6 +109,16 @@ impl Bench {
             let patience = Duration::from_millis(200);
             call(&self.path(), self.dir.path(), "echo", &["x"], patience).is_ok()
         });
+    }
+
+    /// Waits until as many more requests as that were found to be of no command, and no more.
+    pub(crate) fn await_refused(&self, count: u64) {
+        let mut refused = 0;
+        until("they are counted", || {
+            refused += self::refused(&self.figures);
+            refused >= count
+        });
+        assert_eq!(refused, count);
     }
 
     pub(crate) fn ran(&self) -> Vec<String> {
@@ -201,6 +215,18 @@ impl Reply {
 
 pub(crate) fn make_fifo(path: &Path) {
     rustix::fs::mkfifoat(CWD, path, Mode::from_raw_mode(0o600)).unwrap();
+}
+
+/// Adds up what was counted as no request of any command since the last time.
+fn refused(figures: &Snapshotter) -> u64 {
+    let counted = figures.snapshot().into_vec().into_iter().map(|(key, _, _, value)| {
+        let is_other = key.key().labels().any(|label| label.value() == "other");
+        match value {
+            DebugValue::Counter(count) if is_other => count,
+            _ => 0,
+        }
+    });
+    counted.sum()
 }
 
 /// Polls a condition until it holds.
