@@ -89,6 +89,7 @@ impl Status {
             Ok(()) => MiReply::ok(),
             Err(SetStateError::Stopped) => MiReply::Failed,
             Err(error) => {
+                // Not limited: no peer can ask for that, and who may has a line for each success, too.
                 tracing::warn!(%error, "clusterer_set_status changed nothing");
                 MiReply::SilentError {
                     code: 404,
