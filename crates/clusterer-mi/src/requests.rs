@@ -45,6 +45,7 @@ impl Outcomes {
     }
 
     /// It was asked for with something that it does not take.
+    #[cfg(feature = "json")]
     pub(crate) fn refused(&self) {
         self.refused.increment(1);
     }
