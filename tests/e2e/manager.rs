@@ -1,8 +1,9 @@
 //! What systemd is told: ready, reloading, ending, how it is; and nothing if a thread stands still.
 
+use crate::metrics::{scrape, value};
 use anyhow::{Context as _, Result, ensure};
 use clusterer_mi::call;
-use clusterer_tests::{Lab, NodeRow, PATIENCE, Place, ServiceManager, free_address};
+use clusterer_tests::{Lab, NodeRow, PATIENCE, Place, ServiceManager, free_address, wait_for};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -97,6 +98,44 @@ fn a_reload_that_fails_ends_too_and_says_why() -> Result<()> {
     let heard = manager.until("READY=1", PATIENCE)?;
     let last = heard.last().context("that is it")?;
     assert!(last.contains("0 down; the database fails: "), "{last}");
+    Ok(())
+}
+
+#[test]
+fn a_configuration_that_is_not_read_again_is_told_until_it_is() -> Result<()> {
+    let (lab, at) = Lab::with_nodes(1)?;
+    let manager = ServiceManager::in_directory(lab.path(), Some(WATCHDOG))?;
+    let exporter = free_address()?;
+    let good = lab.config(1, at[0], &format!("[metrics]\nlisten = \"{exporter}\"\n"));
+    let daemon = lab.start_at(Place::Under(manager.clone()), 1, &good)?;
+    manager.until("READY=1", PATIENCE)?;
+    let read = || Ok::<_, anyhow::Error>(value(&scrape(exporter)?, "clusterer_config_read"));
+    assert_eq!(read()?, 1.0);
+
+    let reload = |config: &str| {
+        lab.write_config(1, config)?;
+        daemon.signal(rustix::process::Signal::HUP)?;
+        let heard = manager.until("READY=1", PATIENCE)?;
+        heard.last().cloned().context("that is it")
+    };
+    let status = reload(&good.replace("server_id = 1", "server_id = 0"))?;
+    let why = "; the configuration stays as it was: ";
+    assert!(
+        status.contains(why) && status.contains("node-1.toml:3:13: clusterer.server_id"),
+        "{status}"
+    );
+    assert_eq!(read()?, 0.0);
+    // What is told when something else has changed says so, too.
+    lab.add(&NodeRow { state: 0, ..NodeRow::new(1, 2, free_address()?) })?;
+    daemon.mi_ok("clusterer_reload", &[])?;
+    let status = wait_for("the second node is told of", PATIENCE, || {
+        Ok(manager.next(PATIENCE)?.filter(|heard| heard.contains("1 down")))
+    })?;
+    assert!(status.contains(why), "{status}");
+
+    let status = reload(&good)?;
+    assert!(status.ends_with("nodes: 0 up, 0 probing, 1 down"), "{status}");
+    assert_eq!(read()?, 1.0);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ mod page;
 mod tests;
 
 use crate::activation::Passed;
-use crate::http;
+use crate::{http, reload};
 use anyhow::{Context as _, Result};
 use clusterer::{CALLBACK_BUCKETS, CALLBACK_SECONDS, Cluster};
 use clusterer_mi::{HttpConfig, HttpHandle, HttpResponse, HttpServer};
@@ -94,6 +94,7 @@ fn describe() {
     clusterer_mi::describe_metrics();
     clusterer_net::describe_metrics();
     clusterer_ratelimit::describe_metrics();
+    reload::describe_metrics();
     describe_gauge!(BUILD_INFO, "1, for the version that runs");
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
     describe_gauge!(START_TIME, Unit::Seconds, "When the daemon was started, since 1970");

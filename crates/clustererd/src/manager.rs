@@ -9,7 +9,7 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
@@ -25,6 +25,8 @@ pub(crate) struct Manager {
     socket: Option<Arc<Socket>>,
     /// It acts if it hears nothing for as long.
     watchdog: Option<Duration>,
+    /// Why the configuration was not read again, if it was not.
+    misread: Arc<Mutex<Option<String>>>,
 }
 
 #[derive(Debug)]
@@ -38,7 +40,10 @@ impl Manager {
     pub(crate) fn from_env() -> Self {
         let Some(name) = env::var_os("NOTIFY_SOCKET") else { return Self::default() };
         match Socket::open(&name) {
-            Ok(socket) => Self { socket: Some(Arc::new(socket)), watchdog: watchdog(env::var_os) },
+            Ok(socket) => {
+                let socket = Some(Arc::new(socket));
+                Self { socket, watchdog: watchdog(env::var_os), misread: Arc::default() }
+            }
             Err(error) => {
                 tracing::warn!(%error, "the service manager cannot be told anything: NOTIFY_SOCKET");
                 Self::default()
@@ -52,9 +57,16 @@ impl Manager {
         self.tell(&format!("STATUS=loading the table of nodes\nEXTEND_TIMEOUT_USEC={micros}"));
     }
 
-    /// It has started: listens, answers and knows its nodes. Again after [`Manager::reloading`].
-    pub(crate) fn ready(&self, status: &str) {
-        self.tell(&format!("READY=1\n{}", status_line(status)));
+    /// It has started: listens, answers and knows its nodes.
+    pub(crate) fn ready(&self, cluster: &Cluster) {
+        self.tell(&format!("READY=1\n{}", status_line(&self.status(cluster))));
+    }
+
+    /// What [`Manager::reloading`] told of is over. If the configuration could not be read, the status says why,
+    /// until it could be.
+    pub(crate) fn reloaded(&self, cluster: &Cluster, misread: Option<String>) {
+        *self.misread.lock().unwrap_or_else(PoisonError::into_inner) = misread;
+        self.ready(cluster);
     }
 
     pub(crate) fn reloading(&self) {
@@ -90,7 +102,7 @@ impl Manager {
             if self.watchdog.is_some() {
                 lines.push("WATCHDOG=1".to_owned());
             }
-            let status = status(&cluster);
+            let status = self.status(&cluster);
             if status != shown {
                 lines.push(status_line(&status));
                 shown = status;
@@ -99,6 +111,15 @@ impl Manager {
                 self.tell(&lines.join("\n"));
             }
         }
+    }
+
+    fn status(&self, cluster: &Cluster) -> String {
+        let mut status = status(cluster);
+        if let Some(why) = &*self.misread.lock().unwrap_or_else(PoisonError::into_inner) {
+            status += "; the configuration stays as it was: ";
+            status += why;
+        }
+        status
     }
 
     fn tell(&self, message: &str) {
@@ -111,7 +132,7 @@ impl Manager {
 }
 
 /// How the node is, in one line for people.
-pub(crate) fn status(cluster: &Cluster) -> String {
+fn status(cluster: &Cluster) -> String {
     let view = cluster.view();
     let clusters = view.clusters().count();
     let mut nodes = [0_usize; 3];

@@ -9,7 +9,20 @@ use crate::log::LogControl;
 use anyhow::{Context as _, Result};
 use clusterer::Cluster;
 use clusterer_mi::{HttpAccess, Token};
+use metrics::{describe_gauge, gauge};
 use std::path::PathBuf;
+
+const CONFIG_READ: &str = "clusterer_config_read";
+
+/// Describes what this file measures, which begins well: with a configuration that cannot be read nothing starts.
+pub(crate) fn describe_metrics() {
+    describe_gauge!(
+        CONFIG_READ,
+        "1 if the configuration could be read the last time, at the start or at SIGHUP, else 0: then what was \
+         read before is in effect"
+    );
+    gauge!(CONFIG_READ).set(1);
+}
 
 /// What a reload can change.
 pub(crate) struct Reloader {
@@ -30,13 +43,22 @@ struct Reading {
 }
 
 impl Reloader {
-    pub(crate) async fn reload(&mut self) {
-        match self.read().await {
-            Ok(reading) => self.apply(reading).await,
-            Err(error) => tracing::error!("{error:#}; the configuration stays as it was"),
-        }
+    /// Returns why the configuration could not be read, if it could not.
+    pub(crate) async fn reload(&mut self) -> Option<String> {
+        let misread = match self.read().await {
+            Ok(reading) => {
+                self.apply(reading).await;
+                None
+            }
+            Err(error) => {
+                tracing::error!("{error:#}; the configuration stays as it was");
+                Some(format!("{error:#}"))
+            }
+        };
+        gauge!(CONFIG_READ).set(u8::from(misread.is_none()));
         // The engine logs how it went, and why not.
         let _ = self.cluster.reload().await;
+        misread
     }
 
     async fn read(&self) -> Result<Reading> {

@@ -6,7 +6,7 @@ use crate::config::{Clusterer, Config, ConfigError, Datagram, Fifo};
 use crate::exporter::{Exporter, Exporting};
 use crate::http;
 use crate::log::LogControl;
-use crate::manager::{self, Manager};
+use crate::manager::Manager;
 use crate::reload::Reloader;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clusterer::{Cluster, Dialect, ListenerConfig, MachineId, NodeStore, StartError, StoreError};
@@ -171,7 +171,7 @@ impl Node {
         manager: Manager,
         mut reloader: Reloader,
     ) -> Result<()> {
-        manager.ready(&manager::status(&self.cluster));
+        manager.ready(&self.cluster);
         let attending = tokio::spawn(manager.clone().attend(self.cluster.clone()));
         // A reload may wait for the database, a signal to end must not wait for a reload. A signal that
         // comes during one asks for another.
@@ -181,8 +181,8 @@ impl Node {
             loop {
                 asked.notified().await;
                 told.reloading();
-                reloader.reload().await;
-                told.ready(&manager::status(&cluster));
+                let misread = reloader.reload().await;
+                told.reloaded(&cluster, misread);
             }
         });
         let broken = loop {

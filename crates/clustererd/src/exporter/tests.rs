@@ -49,9 +49,10 @@ fn every_family_is_there_from_the_start_with_its_zeros() {
     assert!(families.len() >= 25, "{}", families.len());
     for (name, family) in families {
         assert!(!family.samples.is_empty(), "{name} has no sample");
-        // The database has answered; the state that both nodes are in; how old something is; what is configured.
+        // The configuration was read; the database has answered; the state that both nodes are in; how old something is; what is configured.
         let lives = [
             "_age_seconds",
+            "_config_read",
             "_db_up",
             "_info",
             "_nodes",
