@@ -1,9 +1,8 @@
 //! The least that an answer takes: wait, read, write back.
 
-use crate::child::end_with_parent;
+use crate::bare;
 use anyhow::Result;
-use mio::net::TcpListener;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Token};
 use std::io::{ErrorKind, Read as _, Write as _};
 
 const LISTENER: Token = Token(0);
@@ -11,11 +10,7 @@ const CONNECTION: Token = Token(1);
 
 /// The role: one connection at a time. Says where it listens.
 pub(crate) fn run() -> Result<()> {
-    end_with_parent(|_| {});
-    let mut poll = Poll::new()?;
-    let mut listener = TcpListener::bind("127.0.0.1:0".parse()?)?;
-    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-    println!("{}", listener.local_addr()?);
+    let (mut poll, listener) = bare::listen(LISTENER)?;
     let mut connection = None;
     let mut events = Events::with_capacity(16);
     let mut buffer = [0; 4096];

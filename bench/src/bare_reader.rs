@@ -1,10 +1,10 @@
 //! The least that a receiver can do: wait, read much at a time, walk the lengths. No check, no module, no
 //! figures. What a packet costs here is what the kernel takes for it.
 
-use crate::child::end_with_parent;
+use crate::bare;
 use anyhow::{Context as _, Result, bail};
 use mio::net::{TcpListener, TcpStream};
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Token};
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read as _};
 
@@ -16,11 +16,7 @@ const LISTENER: Token = Token(usize::MAX);
 
 /// The role: says where it listens, then how many packets came over each connection that has ended.
 pub(crate) fn run() -> Result<()> {
-    end_with_parent(|_| {});
-    let mut poll = Poll::new()?;
-    let mut listener = TcpListener::bind("127.0.0.1:0".parse()?)?;
-    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-    println!("{}", listener.local_addr()?);
+    let (mut poll, listener) = bare::listen(LISTENER)?;
     let mut connections = HashMap::new();
     let mut next = 0;
     let mut events = Events::with_capacity(256);

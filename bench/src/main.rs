@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks on its terminal")]
 
 mod allocations;
+mod bare;
 mod bare_echo;
 mod bare_reader;
 mod bench;

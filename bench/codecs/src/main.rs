@@ -10,6 +10,7 @@
 mod allocations;
 mod codec;
 mod content;
+#[path = "../../shared/meter.rs"]
 mod meter;
 mod others;
 mod ours;
@@ -39,7 +40,7 @@ fn main() {
             subject::<Prost>(&contents),
         ];
         if is_counted {
-            subjects.iter_mut().for_each(meter::count);
+            subjects.iter_mut().for_each(Subject::count);
         } else {
             timing::tell(pipes, &mut subjects);
         }

@@ -1,8 +1,9 @@
 //! What a node does with packets and with time, among few and among many.
 
 use crate::codec;
-use crate::meter::{counted, number};
+use crate::meter::counted;
 use crate::same::Same;
+use crate::words::number;
 use clusterer_bin::{Dialect, Packet};
 use clusterer_core::{Action, Admission, Core, Input, Settings, View};
 use clusterer_node::{

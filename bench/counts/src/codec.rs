@@ -1,6 +1,7 @@
 //! The ratelimit module's packets, written and read.
 
-use crate::meter::{counted, number};
+use crate::meter::counted;
+use crate::words::number;
 use clusterer_bin::{Dialect, FieldError, Framer, Origin, Packet, PacketWriter, Reader, Step};
 use std::hint::black_box;
 

@@ -5,9 +5,11 @@
 
 mod cluster;
 mod codec;
+#[path = "../../shared/meter.rs"]
 mod meter;
 mod pipes;
 mod same;
+mod words;
 
 fn main() {
     // What the way to an operation costs, which is taken off the others.

@@ -1,8 +1,9 @@
 //! The ratelimit module, which takes pipes that their sender has sent before.
 
 use crate::codec;
-use crate::meter::{counted, number};
+use crate::meter::counted;
 use crate::same::Same;
+use crate::words::number;
 use clusterer_bin::{Dialect, Packet};
 use clusterer_node::{ClusterId, MachineId, Moment};
 use clusterer_ratelimit::{Parameters, RateLimit};

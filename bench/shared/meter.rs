@@ -12,8 +12,3 @@ pub(crate) fn counted(name: &str, mut operation: impl FnMut()) {
 fn measured(operation: &mut dyn FnMut()) {
     operation();
 }
-
-/// "1 pipe", "20 pipes".
-pub(crate) fn number(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
