@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::guard::{Guard as _, Patience};
 use crate::{Args, CommandTable, JsonAnswer, MiData, MiReply, jsonrpc};
@@ -47,7 +47,7 @@ pub(crate) async fn stop_of(handle: &mut watch::Receiver<()>) {
 /// Returns once a server that stops takes no more requests.
 pub(crate) async fn too_late(mut handle: watch::Receiver<()>) {
     stop_of(&mut handle).await;
-    sleep(SHUTDOWN_GRACE).await;
+    sleep_until(Instant::now() + SHUTDOWN_GRACE).await;
 }
 
 /// What running a request needs.
