@@ -22,14 +22,14 @@ impl Guard for Unguarded {
 }
 
 /// Catches panics and gives up on what hangs; says so in the log.
-#[cfg(feature = "server")]
+#[cfg(any(feature = "datagram", feature = "fifo", feature = "http"))]
 #[derive(Clone, Debug)]
 pub(crate) struct Patience {
     pub(crate) timeout: std::time::Duration,
     pub(crate) log: std::sync::Arc<crate::limited::LimitedLog>,
 }
 
-#[cfg(feature = "server")]
+#[cfg(any(feature = "datagram", feature = "fifo", feature = "http"))]
 impl Guard for Patience {
     fn watch<'a>(
         &'a self,

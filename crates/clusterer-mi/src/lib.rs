@@ -60,13 +60,13 @@ mod data;
 mod datagram;
 #[cfg(feature = "fifo")]
 mod fifo;
-#[cfg(any(feature = "json", feature = "server"))]
+#[cfg(feature = "json")]
 mod guard;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "json")]
 pub mod jsonrpc;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "datagram", feature = "fifo", feature = "http"))]
 mod limited;
 #[cfg(feature = "json")]
 mod parse;
