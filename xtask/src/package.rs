@@ -1,12 +1,15 @@
 //! `cargo xtask package`: what a registry would be given, and that others can build it.
 //!
 //! The archives are always made and looked into, which takes seconds. `--verify` also builds each from
-//! its archive, the ones it depends on taken from theirs, and checks each crate with its smallest
-//! features, with each feature alone and with all.
+//! its archive, the ones it depends on taken from theirs, and checks each crate with every combination of
+//! its features that there is, none among them.
+
+mod unpacked;
 
 use crate::published::{self, Package};
 use crate::shell::{cargo, read, run as run_command};
 use anyhow::{Context as _, Result, ensure};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -25,34 +28,28 @@ const ADDED: &[&str] = &[".cargo_vcs_info.json", "Cargo.lock", "Cargo.toml.orig"
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Also build each from its archive, and check each with every feature alone: takes minutes
+    /// Also build each from its archive, and check every combination of features: takes minutes
     #[arg(long)]
     pub(crate) verify: bool,
 }
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let packages = published::packages(root)?;
-    let mut archive = cargo(root, "package --quiet --allow-dirty");
+    let mut archive = cargo(root, "package --quiet --allow-dirty --no-verify");
     archive.args(published::selection(&packages));
-    if options.verify {
-        // The profile of the workspace, as far as the archives' own manifests do not have it: so what
-        // they depend on need not be built once more.
-        archive.env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
-    } else {
-        archive.arg("--no-verify");
-    }
-    // Named, since cargo would build each archive in a directory of its own.
+    // Named, so that it is known where the archives are.
     let target = published::target_directory(root)?;
     run_command(archive.env("CARGO_TARGET_DIR", &target))?;
 
     let mut findings = Vec::new();
     for package in &packages {
-        let path = target.join(format!("package/{}-{}.crate", package.name, package.version));
+        let path = target.join("package").join(package.archive());
         findings.extend(look_into(&path, package)?);
     }
     ensure!(findings.is_empty(), "{}", findings.join("\n"));
     println!("package: {} archives are complete", packages.len());
     if options.verify {
+        unpacked::build(root, &target, &packages)?;
         check_features(root, &packages)?;
     }
     Ok(())
@@ -62,7 +59,7 @@ fn look_into(path: &Path, package: &Package) -> Result<Vec<String>> {
     let shown = || path.display().to_string();
     let bytes = fs::metadata(path).with_context(shown)?.len();
     let listing = read(Command::new("tar").arg("-tzf").arg(path))?;
-    let prefix = format!("{}-{}/", package.name, package.version);
+    let prefix = format!("{}/", package.directory());
     let files = listing.lines().map(|line| line.strip_prefix(&prefix).unwrap_or(line));
     Ok(judge(&package.name, &files.collect::<Vec<_>>(), bytes))
 }
@@ -99,14 +96,18 @@ fn check_features(root: &Path, packages: &[Package]) -> Result<()> {
     Ok(())
 }
 
-/// None, each alone, all: as `--features` takes them.
+/// Every set of features that cargo can come to, as `--features` takes it. What a feature turns on is in the
+/// sets that it is in, so that none is checked twice.
 fn combinations(package: &Package) -> Vec<String> {
-    let mut combinations = vec![String::new()];
-    combinations.extend(package.features.iter().cloned());
-    if package.features.len() > 1 {
-        combinations.push(package.features.join(","));
+    let mut sets = vec![BTreeSet::new()];
+    for feature in package.features.keys() {
+        let with = |set: &BTreeSet<_>| set.iter().chain([feature]).cloned().collect();
+        sets.extend(sets.iter().map(with).collect::<Vec<BTreeSet<String>>>());
     }
-    combinations
+    sets.retain(|set| {
+        set.iter().all(|feature| package.features.get(feature).is_some_and(|it| it.is_subset(set)))
+    });
+    sets.into_iter().map(|set| Vec::from_iter(set).join(",")).collect()
 }
 
 #[cfg(test)]
@@ -147,15 +148,18 @@ mod tests {
     }
 
     #[test]
-    fn features_are_combined_to_none_each_and_all() {
-        let package = |features: &[&str]| Package {
-            name: "a".to_owned(),
-            version: "1.0.0".to_owned(),
-            library: true,
-            features: features.iter().map(|feature| (*feature).to_owned()).collect(),
+    fn features_are_combined_to_whatever_cargo_can_come_to() {
+        let check = |features: &[(&str, &[&str])], expected: &[&str]| {
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let feature = |&(name, on): &(&str, &[&str])| (name.to_owned(), owned(on));
+            let features = features.iter().map(feature).collect();
+            let (name, version) = ("a".to_owned(), "1.0.0".to_owned());
+            let package = Package { name, version, library: true, features };
+            assert_eq!(combinations(&package), expected);
         };
-        assert_eq!(combinations(&package(&[])), [""]);
-        assert_eq!(combinations(&package(&["x"])), ["", "x"]);
-        assert_eq!(combinations(&package(&["x", "y"])), ["", "x", "y", "x,y"]);
+        check(&[], &[""]);
+        check(&[("x", &[])], &["", "x"]);
+        check(&[("x", &[]), ("y", &[])], &["", "x", "y", "x,y"]);
+        check(&[("x", &["y"]), ("y", &["z"]), ("z", &[])], &["", "z", "y,z", "x,y,z"]);
     }
 }

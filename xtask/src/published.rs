@@ -3,6 +3,7 @@
 use crate::shell::{cargo, read};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, PartialEq, Eq)]
@@ -10,14 +11,24 @@ pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) library: bool,
-    /// Without `default`, sorted.
-    pub(crate) features: Vec<String>,
+    /// Each but `default`, and which others it turns on.
+    pub(crate) features: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Package {
     /// What the library is called in code.
     pub(crate) fn identifier(&self) -> String {
         self.name.replace('-', "_")
+    }
+
+    /// What an archive of it has all its files in.
+    pub(crate) fn directory(&self) -> String {
+        format!("{}-{}", self.name, self.version)
+    }
+
+    /// What cargo calls its archive.
+    pub(crate) fn archive(&self) -> String {
+        format!("{}.crate", self.directory())
     }
 }
 
@@ -61,8 +72,18 @@ fn package(value: &Value) -> Result<Package> {
         name: text("name")?.to_owned(),
         version: text("version")?.to_owned(),
         library: targets.iter().any(|it| it.pointer("/kind/0").is_some_and(|kind| kind == "lib")),
-        features: features.keys().filter(|it| *it != "default").cloned().collect(),
+        features: features
+            .iter()
+            .filter(|(name, _)| *name != "default")
+            .map(|(name, list)| (name.clone(), implied(list, features)))
+            .collect(),
     })
+}
+
+/// Those of the crate's own features that are in a feature's list.
+fn implied(list: &Value, features: &serde_json::Map<String, Value>) -> BTreeSet<String> {
+    let names = list.as_array().into_iter().flatten().filter_map(Value::as_str);
+    names.filter(|name| features.contains_key(*name)).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -75,7 +96,9 @@ mod tests {
         let find = |name: &str| packages.iter().find(|package| package.name == name);
         let database = find("clusterer-db").expect("it is published");
         assert!(database.library);
-        assert_eq!(database.features, ["mysql", "postgres", "sqlite"]);
+        assert!(database.features.keys().eq(["mysql", "postgres", "sqlite"]));
+        let management = find("clusterer-mi").expect("it is published");
+        assert!(management.features["fifo"].iter().eq(["json"]), "no dependencies among them");
         assert!(!find("clustererd").expect("it is published").library);
         assert_eq!(find("xtask").map(|it| &it.name), None);
         assert!(packages.is_sorted_by(|one, other| one.name < other.name));
