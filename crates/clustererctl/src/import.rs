@@ -27,12 +27,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// What stands for standard input. What that includes is found from the working directory.
+const STANDARD_INPUT: &str = "-";
+
 /// The most that is read from a file.
 const FILE_LIMIT: u64 = 4 << 20;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The configuration of the 2.2 node; what it includes is found from the file that includes it
+    /// The configuration of the 2.2 node, or - for standard input; what it includes is found from the file that
+    /// includes it
     #[arg(value_name = "OPENSIPS.CFG")]
     file: PathBuf,
     /// Write to this file, which must not exist yet and which only its owner may read
@@ -77,13 +81,22 @@ struct Disk;
 
 impl Files for Disk {
     fn read(&mut self, path: &Path) -> io::Result<Found> {
-        let identity = path.canonicalize()?;
-        let mut text = Vec::new();
-        File::open(&identity)?.take(FILE_LIMIT + 1).read_to_end(&mut text)?;
-        if u64::try_from(text.len()).is_ok_and(|length| length > FILE_LIMIT) {
-            let why = format!("longer than {} MiB", FILE_LIMIT >> 20);
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        if path == Path::new(STANDARD_INPUT) {
+            return Ok(Found { identity: path.to_owned(), text: read(io::stdin().lock())? });
         }
-        Ok(Found { identity, text })
+        let file = File::open(path)?;
+        // A pipe (/dev/stdin, what a shell makes of <(m4 …)) has no name that leads to it.
+        let identity = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        Ok(Found { identity, text: read(file)? })
     }
+}
+
+fn read(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    from.take(FILE_LIMIT + 1).read_to_end(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > FILE_LIMIT) {
+        let why = format!("longer than {} MiB", FILE_LIMIT >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(text)
 }

@@ -18,8 +18,13 @@ struct Run {
 }
 
 fn run(directory: &Path, args: &[&str]) -> Run {
+    run_with_input(directory, args, String::new())
+}
+
+fn run_with_input(directory: &Path, args: &[&str], input: String) -> Run {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("clustererctl"));
-    let output = command.current_dir(directory).arg("import").args(args).output().unwrap();
+    command.current_dir(directory).arg("import").args(args).write_stdin(input);
+    let output = command.output().unwrap();
     let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     Run { code: output.status.code(), out, err }
 }
@@ -40,6 +45,23 @@ fn the_configuration_goes_to_standard_output() {
         out.contains("\ndb_url = \"postgres://o:s%25crEt@127.0.0.1/o\"\nserver_id = 1\n"),
         "{out}"
     );
+}
+
+/// `m4 opensips.m4 | clustererctl import -`: a pipe has no name that leads to it.
+#[test]
+fn standard_input_is_read_by_each_of_its_names() {
+    let directory = with_config("");
+    let (url, rest) = CONFIG.split_once("modparam('clusterer', 'server_id'").unwrap();
+    fs::write(directory.path().join("url.cfg"), url).unwrap();
+    for (name, text) in [
+        ("-", format!("include_file \"url.cfg\" modparam('clusterer', 'server_id'{rest}")),
+        ("/dev/stdin", CONFIG.to_owned()),
+    ] {
+        let Run { code, out, err } = run_with_input(directory.path(), &[name], text);
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        assert!(out.starts_with(&format!("# Imported from {name} by clustererctl ")), "{out}");
+        assert!(out.contains("o:s%25crEt@127.0.0.1/o\"\nserver_id = 1\n"), "{out}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a configuration of 2.2 says about the modules that are imported.
 
 use super::listener::Listener;
-use super::parameters::{self, MODULES, Meaning, Parameter};
+use super::parameters::{self, Meaning, Parameter};
 use super::place::{ImportError, Place};
 use super::source::Source;
 use super::statement::{Statement, Statements, Value};
@@ -116,7 +116,7 @@ impl Configuration {
     }
 
     fn name(&mut self, module: &str, at: &Place) {
-        match MODULES.iter().find(|known| **known == module) {
+        match parameters::module(module) {
             Some(known) => {
                 self.modules.entry(known).or_insert_with(|| at.clone());
             }
@@ -146,9 +146,7 @@ impl Configuration {
         }
         for module in modules.split('|') {
             self.name(module, at);
-            if !MODULES.contains(&module) {
-                continue;
-            }
+            let Some(module) = parameters::module(module) else { continue };
             let Some(parameter) = parameters::find(module, name) else {
                 let message = format_args!("{module} has no such parameter in 2.2");
                 return Err(ImportError::at(at, message));

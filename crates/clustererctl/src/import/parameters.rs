@@ -43,6 +43,11 @@ impl Parameter {
 pub(super) const MODULES: &[&str] =
     &["clusterer", "proto_bin", "mi_fifo", "mi_datagram", "ratelimit"];
 
+/// A module, however its letters are written: 2.2 makes no difference where a parameter is set.
+pub(super) fn module(name: &str) -> Option<&'static str> {
+    MODULES.iter().find(|module| module.eq_ignore_ascii_case(name)).copied()
+}
+
 /// The parameter of a module.
 pub(super) fn find(module: &str, name: &str) -> Option<&'static Parameter> {
     PARAMETERS.iter().find(|it| it.module == module && it.name == name)

@@ -24,6 +24,28 @@ fn included_files_are_found_from_the_file_that_includes_them() {
 }
 
 #[test]
+fn a_platform_in_several_files_of_windows_is_read() {
+    let files = [
+        (
+            "a.cfg",
+            "include_file \"./inc/../inc/m.cfg\"\r\ninclude_file 'inc/l.cfg'\r\nroute{ include_file \"inc/r.cfg\"\r\n}",
+        ),
+        ("./inc/../inc/m.cfg", "import_file \"local.cfg\"\r\ninclude_file \"../b.cfg\"\r\n"),
+        (
+            "./inc/../inc/../b.cfg",
+            "modparam(\"clusterer\",\"db_url\", # its URL\r\n\"sqlite:/x.db\")\r\n",
+        ),
+        (
+            "inc/l.cfg",
+            "modparam(\"clusterer|clusterer\", \"server_id\", 0x1)\r\nlisten=bin:[::1]:5566\r\n",
+        ),
+        ("inc/r.cfg", "if(1){ exit; } # no line feed"),
+    ];
+    let toml = import_files(&files).unwrap();
+    assert!(toml.contains(OURS) && toml.contains("listen = [\"bin:[::1]:5566\"]\n"), "{toml}");
+}
+
+#[test]
 fn files_that_include_each_other_are_an_error() {
     let files = [("a.cfg", "\n include_file \"b.cfg\""), ("b.cfg", "include_file \"a.cfg\"")];
     assert_eq!(

@@ -169,6 +169,47 @@ fn the_text_is_read_as_2_2_reads_it() {
     }
 }
 
+/// 2.2 does not care about it where it looks for a module. We did: the check stayed off, without a word.
+#[test]
+fn a_parameter_of_a_module_in_capitals_counts() {
+    let toml = import_bytes(
+        format!(
+            "{NODE}loadmodule 'ratelimit.so' modparam('tm|RateLimit', 'repl_pipes_auth_check', 1)"
+        )
+        .as_bytes(),
+    );
+    let toml = toml.unwrap();
+    assert!(toml.ends_with("[ratelimit]\nrepl_pipes_auth_check = true\n"), "{toml}");
+    assert!(toml.contains("# left out: the modules tm\n"), "{toml}");
+    refused("modparam('RATELIMIT', 'x', 1)", "a.cfg:3:28: ratelimit has no such parameter in 2.2");
+}
+
+#[test]
+fn routes_of_real_platforms_are_passed_over() {
+    for route in [
+        r#"route { switch ($rU) { case "}": xlog("a{"); break; default: exit; } }"#,
+        r#"route { if (!is_method("ACK|BYE")) { $var(x) = $(hdr(X-{)){s.len}; } }"#,
+        r#"route { if($avp(s:x)==NULL){$ru="sip:"+$rU+"@{h}";} $json(a/b)="{\"a\":1}"; $(avp(x)[0])=1; }"#,
+        r#"route { avp_db_query("select '{' from y where a='$(tu{s.escape.common})'","$avp(1);$avp(2)"); }"#,
+        r#"route { if ($ru =~ "//" && $rU=~'^\{[0-9]+\}$') { exit; } $var(a) = $var(b) / 2; $var(a) /= 2; }"#,
+        "startup_route { $shv(a)=1; }\n timer_route[t, 5] { xlog(\"#{\"); } # }\n event_route[E_X] { exit; }",
+        "onreply_route{}failure_route[missed_call]\n{\n/* } */ if(t_check_status(\"486|408\")) exit;\n}",
+        r#"dst_blacklist = gw:{( tcp , 192.168.2.200 , 5060 , "" ),( any , 192.168.2.0/255.255.255.0 , 0 , "" )}"#,
+        r#"user="opensips" log_level=-1 tos="IPTOS_LOWDELAY" advertised_address="1.2.3.4" alias=udp:a.b:5060"#,
+        "/* modparam('clusterer','server_id',5) */ # modparam('clusterer','server_id',6)",
+        "/***/ /**/ /*/ { */",
+        "route { xlog(\"$ci: café \\\\\"); }",
+    ] {
+        for text in [format!("{NODE}{route}"), format!("{route}\n{NODE}").replace('\n', "\r\n")] {
+            let toml =
+                import_bytes(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert!(toml.contains(OURS), "{text}");
+        }
+    }
+    let latin1 = [b"# caf\xe9\n", NODE.as_bytes(), b"route { xlog(\"\xe9\"); }"].concat();
+    assert!(import_bytes(&latin1).unwrap().contains(OURS));
+}
+
 #[test]
 fn listeners_in_all_their_forms() {
     check(
@@ -236,6 +277,10 @@ fn what_is_not_balanced_has_a_position() {
         "x=`y'",
         "a.cfg:3:3: an m4 quote: 2.2 reads what m4 has made of this file, so import that",
     );
+}
+
+#[test]
+fn what_must_stand_where_something_else_does_is_named() {
     refused("modparam('a', 'b'", "a.cfg:3:18: , must stand here");
     refused(
         "modparam('a', 'b', c)",
