@@ -19,8 +19,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let own: MachineId =
-        std::env::args().nth(1).ok_or("usage: example-bans ID, 1 or 2")?.parse()?;
+    let own = std::env::args().nth(1).filter(|own| ["1", "2"].contains(&own.as_str()));
+    let own: MachineId = own.ok_or("usage: example-bans ID, 1 or 2")?.parse()?;
     let cluster: ClusterId = "1".parse()?;
     let urls = [("1".parse()?, "bin:127.0.0.1:5566"), ("2".parse()?, "bin:127.0.0.2:5566")];
     let listener =

@@ -12,7 +12,8 @@ use std::error::Error;
 use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let share = std::env::args().nth(1).ok_or("usage: example-fair-share REQUESTS")?.parse()?;
+    let share = std::env::args().nth(1).and_then(|share| share.parse().ok());
+    let share = share.ok_or("usage: example-fair-share REQUESTS, a number")?;
     let begin = Instant::now();
     let shares = Shares::new(share, Moment::ZERO)?;
     for customer in std::io::stdin().lines() {

@@ -35,7 +35,9 @@ pub(super) fn build(root: &Path, target: &Path, packages: &[Package]) -> Result<
     fs::copy(root.join("Cargo.lock"), &lock)?;
 
     let mut build = cargo(root, "build --quiet --workspace --manifest-path");
-    build.arg(directory.join("Cargo.toml")).env("CARGO_TARGET_DIR", target);
+    // The programs go elsewhere: in the place of ours, the tests would take them for those of this tree.
+    build.arg(directory.join("Cargo.toml")).env("CARGO_BUILD_BUILD_DIR", target);
+    build.env("CARGO_TARGET_DIR", directory.join("target"));
     run_command(&mut build)?;
     let lock = fs::read_to_string(lock)?;
     ensure!(!lock.contains(UNUSED), "an archive wants another version of one: {}", unused(&lock));
