@@ -2,9 +2,10 @@
 
 use anyhow::{Context as _, Result, ensure};
 use clusterer_tests::{Lab, program};
-use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 fn deploy(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(path)
@@ -28,6 +29,24 @@ fn the_configuration_of_a_container_is_right_once_its_environment_is_set() -> Re
     check.env("CLUSTERER_DB_URL", "postgres://a:b@172.30.77.10/c?sslmode=disable");
     check.envs([("CLUSTERER_SERVER_ID", "1"), ("CLUSTERER_ADDRESS", "172.30.77.11")]);
     let output = check.output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// Members of the workspace that are not built have to be there all the same: `bench` and `examples` were not.
+#[test]
+fn cargo_finds_the_whole_workspace_in_what_docker_is_sent() -> Result<()> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    let context = tempfile::tempdir()?;
+    let rules = read("container/Dockerfile.dockerignore")?;
+    for path in rules.lines().filter_map(|line| line.strip_prefix('!')) {
+        let sent = context.path().join(path);
+        fs::create_dir_all(sent.parent().context("below the context")?)?;
+        symlink(repository.join(path), sent)?;
+    }
+    let mut cargo = Command::new(env::var_os("CARGO").context("run by cargo")?);
+    cargo.args(["tree", "--locked", "--offline", "--depth=0", "--package=clustererd"]);
+    let output = cargo.current_dir(context.path()).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }
