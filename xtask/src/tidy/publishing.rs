@@ -9,6 +9,9 @@ use super::{
 const MOST_KEYWORDS: usize = 5;
 const LONGEST_KEYWORD: usize = 20;
 
+/// What a list of crates shows of a description, on crates.io and in Debian, more or less.
+const LONGEST_DESCRIPTION: usize = 120;
+
 /// Those of crates.io's categories that fit a crate of this workspace. It ignores others without a word.
 const CATEGORIES: &[&str] = &[
     "algorithms",
@@ -97,6 +100,14 @@ fn index(package: &Package) -> Vec<Finding> {
     };
     let bad = package.keywords.iter().filter(|word| !sound(word));
     messages.extend(bad.map(|word| format!("has the keyword `{word}`, which is none")));
+    if let Some(description) = &package.description {
+        let length = description.chars().count();
+        if !(1..=LONGEST_DESCRIPTION).contains(&length) || description.contains('\n') {
+            messages.push(format!(
+                "has a description of {length} characters: one line of 1 to {LONGEST_DESCRIPTION}"
+            ));
+        }
+    }
     if package.categories.is_empty() {
         messages.push("has no category".to_owned());
     }
@@ -154,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_and_categories_are_such_as_crates_io_takes() {
+    fn keywords_categories_and_descriptions_are_such_as_crates_io_takes() {
         let keywords = |words: &[&str]| {
             let words = words.iter().map(|word| (*word).to_owned()).collect();
             check_spoiled(|it| it.packages[0].keywords = words)
@@ -165,6 +176,13 @@ mod tests {
         for word in ["one-more-than-twenty-", "two words", "-dash", "Capital"] {
             assert_eq!(keywords(&[word]).len(), 1, "{word}");
         }
+        let described =
+            |text: &str| check_spoiled(|it| it.packages[0].description = Some(text.to_owned()));
+        assert_eq!(described(&"ä".repeat(120)), Vec::<String>::new());
+        let long = "has a description of 121 characters: one line of 1 to 120";
+        assert_eq!(described(&"ä".repeat(121)), [long]);
+        assert_eq!(described("two\nlines").len(), 1);
+        assert_eq!(described("").len(), 1);
         let category = |it: &mut Workspace| it.packages[0].categories = vec!["voip".to_owned()];
         assert!(check_spoiled(category)[0].contains("`voip`"));
         assert_eq!(check_spoiled(|it| it.packages[0].categories.clear()), ["has no category"]);
