@@ -107,6 +107,7 @@ mod ratelimit;
 mod remote;
 mod replicate;
 mod report;
+mod shorts;
 mod window;
 
 #[doc = include_str!("../docs/bound.md")]

@@ -3,11 +3,13 @@
 use crate::RateLimit;
 use crate::heard::Heard;
 use crate::metric;
+use crate::name::Name;
 use crate::peers::Peer;
 use crate::ratelimit::Shared;
 use crate::replicate::COMMAND;
-use crate::report::{Report, Skip};
-use clusterer_bin::{FieldError, Packet};
+use crate::report::{Brief, Report, Skip};
+use clusterer_bin::{Dialect, FieldError, Packet, Reader};
+use clusterer_node::Moment;
 use clusterer_registry::{ClusterModule, Delivery, Malformed, ModuleEvent, PacketContext, Run};
 
 const UNKNOWN_COMMAND: Malformed =
@@ -107,32 +109,64 @@ impl Shared {
         let era = peer.sender().era();
         let (mut body, mut pipes) = (packet.body(), 0);
         let result = loop {
+            if body.dialect() == Dialect::V22 {
+                let (taken, length) = take_known(body.rest(), heard, context.now, era);
+                pipes += taken;
+                // That many bytes are there.
+                let _ = body.raw(length);
+            }
             if body.is_empty() {
                 break Ok(());
             }
-            let taken = match Report::read(&mut body, &self.config) {
-                Ok(Ok(report)) => match heard.find(&report.name) {
-                    Some(remote) => {
-                        remote.receive(context.now, era, report.counter);
-                        Ok(())
-                    }
-                    None => self.pipes.meet(context, report, peer, heard, &self.config),
-                },
-                Ok(Err(skip)) => Err(skip),
-                Err(error) => break Err(error),
-            };
-            match taken {
-                Ok(()) => pipes += 1,
-                Err(skip) => {
+            match self.take_any(context, &mut body, peer, heard, era) {
+                Ok(Ok(())) => pipes += 1,
+                Ok(Err(skip)) => {
                     heard.skipped += 1;
                     tally.skip(skip);
                 }
+                Err(error) => break Err(error),
             }
         };
         heard.pipes += pipes;
         tally.taken += pipes;
         result
     }
+
+    /// Takes a pipe of any kind. Apart from the others, so that those need nothing of it in registers.
+    #[inline(never)]
+    fn take_any(
+        &self,
+        context: &PacketContext,
+        body: &mut Reader<'_>,
+        peer: &Peer,
+        heard: &mut Heard,
+        era: u32,
+    ) -> Result<Result<(), Skip>, FieldError> {
+        let report = match Report::read(body, &self.config)? {
+            Ok(report) => report,
+            Err(skip) => return Ok(Err(skip)),
+        };
+        if let Some(remote) = heard.find(Name::new(report.name)) {
+            remote.receive(context.now, era, report.counter);
+            return Ok(Ok(()));
+        }
+        Ok(self.pipes.meet(context, report, peer, heard, &self.config))
+    }
+}
+
+/// Takes the pipes that a body of the 2.2 dialect begins with, while they are [`Brief`] and known: nearly always all
+/// of them. Returns how many, and their bytes.
+#[inline]
+fn take_known(body: &[u8], heard: &Heard, now: Moment, era: u32) -> (u64, usize) {
+    let (mut rest, mut pipes) = (body, 0);
+    while let Some(brief) = Brief::read(rest)
+        && let Some(remote) = heard.find(Name::Short(brief.name))
+    {
+        remote.receive(now, era, brief.counter);
+        pipes += 1;
+        rest = brief.behind;
+    }
+    (pipes, body.len() - rest.len())
 }
 
 /// Packets of one stranger too many. What it says is not looked at.

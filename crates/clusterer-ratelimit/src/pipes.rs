@@ -1,7 +1,6 @@
 //! The table of pipes, shared by all threads.
 
 use crate::heard::Heard;
-use crate::name::Name;
 use crate::peers::{Peer, Peers};
 use crate::pipe::Pipe;
 use crate::remote::{Remote, Sender};
@@ -102,7 +101,7 @@ impl Pipes {
         heard: &mut Heard,
         config: &Config,
     ) -> Result<(), Skip> {
-        let Report { name: Name { bytes: name, .. }, algorithm, limit, counter } = report;
+        let Report { name, algorithm, limit, counter } = report;
         // All strangers together would fill the memory otherwise: each with a counter in each pipe.
         if !context.provisioned && heard.counters() >= config.max_pipes.div_ceil(STRANGERS_SHARE) {
             return Err(Skip::TableFull);
@@ -121,7 +120,7 @@ impl Pipes {
             let remote = Arc::new(Remote::new(peer.sender()));
             remote.receive(context.now, peer.sender().era(), counter);
             pipe.add(Arc::clone(&remote));
-            heard.insert(report.name.key(name), remote);
+            heard.insert(name, remote);
         }
         Ok(())
     }
@@ -165,11 +164,10 @@ impl Pipes {
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
         drop(shard);
-        let name = Name::new(name);
         for remote in swept.remotes {
             let at = remote.sender().position(senders);
             if let Some(Some(heard)) = at.and_then(|at| heard.get_mut(at)) {
-                heard.remove(&name);
+                heard.remove(name);
             }
         }
     }

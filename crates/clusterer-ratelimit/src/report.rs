@@ -1,17 +1,59 @@
 //! What a packet says of one pipe.
 
-use crate::name::Name;
+use crate::name::{SHORT, Words, words};
 use crate::{Algorithm, Config, MAX_NAME};
 use clusterer_bin::{Dialect, FieldError, Reader};
 
 /// A pipe in a packet that makes sense.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Report<'a> {
-    pub(crate) name: Name<'a>,
+    pub(crate) name: &'a [u8],
     pub(crate) algorithm: Algorithm,
     pub(crate) limit: u32,
     pub(crate) counter: u32,
 }
+
+/// A pipe in a packet that is as nearly all are: of a short name, and it makes sense. If it is known, nothing but
+/// its counter is needed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Brief<'a> {
+    pub(crate) name: Words,
+    pub(crate) counter: u32,
+    /// What of the packet is behind it.
+    pub(crate) behind: &'a [u8],
+}
+
+impl<'a> Brief<'a> {
+    /// The pipe that the rest of a packet of the 2.2 dialect begins with. None: it is not as most are, and for
+    /// [`Report::read`].
+    #[inline]
+    pub(crate) fn read(rest: &'a [u8]) -> Option<Self> {
+        let length = usize::try_from(u32::from_le_bytes(*rest.first_chunk()?)).ok()?;
+        if !(1..=SHORT).contains(&length) {
+            return None;
+        }
+        // One look at the packet's length for all that follows.
+        let (pipe, behind) = rest.split_at_checked(PREFIX + length + NUMBERS)?;
+        let (numbers, counter) = pipe.split_last_chunk()?;
+        let (numbers, limit) = numbers.split_last_chunk()?;
+        let (_, algorithm) = numbers.split_last_chunk()?;
+        let algorithm = i32::from_le_bytes(*algorithm);
+        let [limit, counter] = [*limit, *counter].map(u32::from_le_bytes);
+        let known = algorithm == 0 || Algorithm::from_id(algorithm).is_some();
+        if !known || (limit | counter) > i32::MAX.unsigned_abs() {
+            return None;
+        }
+        let first = *pipe.get(PREFIX..)?.first_chunk()?;
+        // What is behind a name of less than four bytes may be too short, and is not looked at.
+        let second = *pipe.get(PREFIX + length.min(4) + 4..)?.first_chunk()?;
+        Some(Self { name: words(length, first, second), counter, behind })
+    }
+}
+
+/// The length of a name.
+const PREFIX: usize = 4;
+/// Algorithm, limit, counter.
+const NUMBERS: usize = 12;
 
 /// Why a pipe in a packet was skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +75,7 @@ impl<'a> Report<'a> {
         body: &mut Reader<'a>,
         config: &Config,
     ) -> Result<Result<Self, Skip>, FieldError> {
-        let before = body.rest();
-        let bytes = body.str()?;
-        // It ends where the rest begins.
-        let begin = before.len() - body.rest().len() - bytes.len();
-        let name = Name::before(bytes, before.get(begin..).unwrap_or_default());
+        let name = body.str()?;
         if body.dialect() == Dialect::V24 {
             // Flags, which say nothing about the pipe's count.
             body.int()?;
@@ -47,11 +85,11 @@ impl<'a> Report<'a> {
 
     #[inline]
     fn new(
-        name: Name<'a>,
+        name: &'a [u8],
         [algorithm, limit, counter]: [i32; 3],
         config: &Config,
     ) -> Result<Self, Skip> {
-        match name.bytes.len() {
+        match name.len() {
             0 => return Err(Skip::EmptyName),
             1..=MAX_NAME => {}
             _ => return Err(Skip::LongName),
