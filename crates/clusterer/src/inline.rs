@@ -85,20 +85,15 @@ impl ClusterModule for Inline {
     }
 
     fn on_packets(&self, context: &PacketContext, run: &mut dyn Run) {
-        let mut run = Counted { run, taken: 0 };
         let module = self.module.load();
         let Some(module) = &*module else {
-            while run.next().is_some() {}
-            return metric::dropped(metric::STOPPED, run.taken);
+            let dropped = std::iter::from_fn(|| run.next().map(|_| ())).count();
+            return metric::dropped(metric::STOPPED, u64::try_from(dropped).unwrap_or(u64::MAX));
         };
+        // A panic ends the call, and costs the packet that it was about: not those behind it.
         for _ in 0..MOST_PANICS {
-            let before = run.taken;
-            let call = |module: &dyn ClusterModule| module.on_packets(context, &mut run);
+            let call = |module: &dyn ClusterModule| module.on_packets(context, run);
             if self.call(module, "on_packets", call).is_some() {
-                return;
-            }
-            // A panic ends the call, and costs the packet that it was about: not those behind it.
-            if run.taken == before && run.next().is_none() {
                 return;
             }
         }
@@ -131,23 +126,5 @@ impl Drop for Guarded {
         let module = self.module.take();
         // It may be the last to hold it, and what it drops is the module's code again.
         guarded(&self.name, "drop", &self.panics, || drop(module));
-    }
-}
-
-/// A run that knows how far it has come.
-struct Counted<'r> {
-    run: &'r mut dyn Run,
-    taken: u64,
-}
-
-impl Run for Counted<'_> {
-    fn next(&mut self) -> Option<&Packet<'_>> {
-        let next = self.run.next();
-        self.taken += u64::from(next.is_some());
-        next
-    }
-
-    fn malformed(&mut self, error: &Malformed) {
-        self.run.malformed(error);
     }
 }
