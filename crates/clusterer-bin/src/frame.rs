@@ -98,6 +98,23 @@ impl Framer {
         Ok(Step::Packet { bytes, consumed: consumed + length })
     }
 
+    /// The packet at the buffer's begin and what is behind it, if it is whole and nothing is to be skipped before
+    /// it: what [`Framer::next`] does for most packets, and no more. None: only that says what is there.
+    ///
+    /// Whoever does not want the packet now may look at the same buffer again.
+    #[inline]
+    pub fn at_once<'b>(&mut self, buffer: &'b [u8]) -> Option<(&'b [u8], &'b [u8])> {
+        if *buffer.first_chunk::<WORD>()? != MARKER {
+            return None;
+        }
+        let length = self.length(buffer).ok()??;
+        let found = buffer.split_at_checked(length)?;
+        if self.dialect == Dialect::V22 {
+            self.zeros_left = Some(MAX_ZERO_WORDS);
+        }
+        Some(found)
+    }
+
     /// The zero words' length, and what follows them: a marker, or less than a word.
     #[inline(never)]
     fn skip_zeros<'b>(&mut self, buffer: &'b [u8]) -> Result<(usize, &'b [u8]), FrameError> {

@@ -51,14 +51,13 @@ impl<'a> Packets<'a> {
     /// see [`Packet::follow`]. Else the packet stays what it is, and the next one is still to be taken.
     #[inline]
     pub fn follow(&mut self, packet: &mut Packet<'a>) -> bool {
-        let mut framer = self.framer.clone();
-        match framer.next(self.rest) {
-            Ok(Step::Packet { bytes, consumed }) if packet.follow(bytes) => {
-                self.framer = framer;
-                self.rest = self.rest.get(consumed..).unwrap_or_default();
+        match self.framer.at_once(self.rest) {
+            Some((bytes, behind)) if packet.follow(bytes) => {
+                self.rest = behind;
                 self.found.whole += 1;
                 true
             }
+            // What was found is found again.
             _ => false,
         }
     }

@@ -195,7 +195,9 @@ impl<'r, 'p, 'a> Together<'r, 'p, 'a> {
         self.behind.is_none() && (self.packets.follow(&mut self.packet) || self.advance_anew())
     }
 
+    // Apart, so that nothing is saved for it on the way of the others.
     #[cold]
+    #[inline(never)]
     fn advance_anew(&mut self) -> bool {
         match self.packets.next() {
             Some(Ok(packet)) if self.route.takes(&packet) => {

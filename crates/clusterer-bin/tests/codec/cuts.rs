@@ -28,7 +28,20 @@ impl Receiver {
     fn feed(&mut self, chunk: &[u8]) {
         self.buffer.extend_from_slice(chunk);
         while self.error.is_none() && self.buffer.len() >= self.need {
-            let consumed = match self.framer.next(&self.buffer) {
+            let mut quick = self.framer.clone();
+            let at_once = quick.at_once(&self.buffer).map(|(bytes, behind)| {
+                assert_eq!([bytes, behind].concat(), self.buffer);
+                bytes.to_vec()
+            });
+            let before = self.framer.clone();
+            let step = self.framer.next(&self.buffer);
+            let at_begin = match step {
+                Ok(Step::Packet { bytes, consumed }) if bytes.len() == consumed => Some(bytes),
+                _ => None,
+            };
+            assert_eq!(at_once.as_deref(), at_begin, "what is at the begin is found at once");
+            assert_eq!(quick, if at_once.is_some() { self.framer.clone() } else { before });
+            let consumed = match step {
                 Ok(Step::Packet { bytes, consumed }) => {
                     self.packets.push(bytes.to_vec());
                     self.need = 0;

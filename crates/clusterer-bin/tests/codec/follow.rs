@@ -34,6 +34,17 @@ fn who_says_the_same_follows_and_nobody_else() {
     assert!(!follow(&first, &packet("ratelimi", 0, 2, b"one")));
     assert!(!follow(&first, &packet("ratelimits", 0, 2, b"one")));
     assert!(!follow(&packet("", 0, 2, b"one"), &first));
+    // Each byte counts, wherever in a word it stands.
+    for length in 0..40 {
+        let module = "m".repeat(length);
+        let first = packet(&module, 0, 2, b"one");
+        assert!(follow(&first, &packet(&module, 0, 2, b"two")));
+        for at in 0..length {
+            let mut other = module.clone();
+            other.replace_range(at..=at, "n");
+            assert!(!follow(&first, &packet(&other, 0, 2, b"two")), "{other}");
+        }
+    }
 }
 
 /// A 2.2 sender leaves them unset: they are anything.
