@@ -107,14 +107,36 @@ impl Shared {
         tally: &mut Tally,
     ) -> Result<(), FieldError> {
         let era = peer.sender().era();
+        // The reader is only asked, and is never in memory: the packet was written there in parts a moment ago, and
+        // a copy that reads them back as one has to wait for them.
+        let body = packet.body().rest();
+        let (pipes, length) = match packet.dialect {
+            Dialect::V22 => take_known(body, heard, context.now, era),
+            _ => (0, 0),
+        };
+        heard.pipes += pipes;
+        tally.taken += pipes;
+        if length == body.len() {
+            return Ok(());
+        }
+        self.take_others(context, packet, length, peer, heard, tally)
+    }
+
+    /// Takes the pipes from so far in the body on, the first of which is not known, or not [`Brief`].
+    #[inline(never)]
+    fn take_others(
+        &self,
+        context: &PacketContext,
+        packet: &Packet<'_>,
+        from: usize,
+        peer: &Peer,
+        heard: &mut Heard,
+        tally: &mut Tally,
+    ) -> Result<(), FieldError> {
+        let era = peer.sender().era();
         let (mut body, mut pipes) = (packet.body(), 0);
+        body.raw(from)?;
         let result = loop {
-            if body.dialect() == Dialect::V22 {
-                let (taken, length) = take_known(body.rest(), heard, context.now, era);
-                pipes += taken;
-                // That many bytes are there.
-                let _ = body.raw(length);
-            }
             if body.is_empty() {
                 break Ok(());
             }
@@ -126,14 +148,19 @@ impl Shared {
                 }
                 Err(error) => break Err(error),
             }
+            if packet.dialect == Dialect::V22 {
+                let (taken, length) = take_known(body.rest(), heard, context.now, era);
+                pipes += taken;
+                // So much is there.
+                let _ = body.raw(length);
+            }
         };
         heard.pipes += pipes;
         tally.taken += pipes;
         result
     }
 
-    /// Takes a pipe of any kind. Apart from the others, so that those need nothing of it in registers.
-    #[inline(never)]
+    /// Takes a pipe of any kind.
     fn take_any(
         &self,
         context: &PacketContext,

@@ -122,6 +122,28 @@ fn a_name_of_any_length_is_found_again() {
 }
 
 #[test]
+fn what_makes_no_sense_is_skipped_of_a_known_pipe_too() {
+    let node = RateLimit::new(second(), at(0));
+    let say = |algorithm, limit, counter| {
+        let bytes = write(Dialect::V22, 2, |writer| {
+            writer.str(P).int(algorithm).int(limit).int(counter);
+            writer.str(b"behind it").int(1).int(100).int(counter.max(0));
+        });
+        receive_as(&node, true, at(0), &bytes).unwrap();
+        (counters(&node, 0, P)[0], counters(&node, 0, b"behind it")[0], node.peers()[0].skipped)
+    };
+    assert_eq!(say(1, 100, 1), (1, 1, 0));
+    assert_eq!(say(0, 0, 2), (2, 2, 0));
+    assert_eq!(say(5, i32::MAX, i32::MAX), (i32::MAX.unsigned_abs(), i32::MAX.unsigned_abs(), 0));
+    assert_eq!(say(1, 100, 3), (3, 3, 0));
+    assert_eq!(say(6, 100, 4), (3, 4, 1));
+    assert_eq!(say(-1, 100, 5), (3, 5, 2));
+    assert_eq!(say(1, -1, 6), (3, 6, 3));
+    assert_eq!(say(1, 100, -1), (3, 0, 4));
+    assert_eq!(say(1, 100, 7), (7, 7, 4));
+}
+
+#[test]
 fn every_pipe_of_a_large_table_is_ticked_and_listed_once() {
     let node = RateLimit::new(second(), at(0));
     let name = |number: usize| format!("pipe{number}").into_bytes();
