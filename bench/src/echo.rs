@@ -45,6 +45,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Section> {
         title: "A round trip",
         head: HEAD.to_vec(),
         rows: vec![daemon_row, echo_row],
+        plot: None,
         notes: vec![format!("The daemon's median is {ratio:.2} times the bare echo's.")],
         figures: json!({ "daemon": daemon, "bare": echo, "ratio_p50": ratio }),
     })

@@ -56,6 +56,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Section> {
         title: "Pings beside a flood",
         head: HEAD.to_vec(),
         rows,
+        plot: None,
         notes: vec![
             "From the write of a ping to its answer. The pings of the bare echo never touch the daemon: what they \
              wait for is the machine, on which the flood is made and taken. Within a flood of one's own, a ping first waits in the \

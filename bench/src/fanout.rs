@@ -73,6 +73,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Section> {
             "refused, queue full",
         ],
         rows,
+        plot: None,
         notes: vec![
             "The engine and the program that calls `send_to` are one process; the peers are another, which \
              answers pings. Writes are the process's calls that write (`syscw` of `/proc/PID/io`). The times are from the call of \

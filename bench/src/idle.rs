@@ -59,6 +59,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Section> {
         title: "Nothing to do",
         head: vec!["peers", "pings/s", "wake-ups/s", "system calls/s", "of one CPU"],
         rows,
+        plot: None,
         notes: vec![
             "Each peer is due one ping a second, whose answer comes on its own. Wake-ups are voluntary \
              context switches of all threads. What is left with no peers is the exporter's upkeep, once a second, \

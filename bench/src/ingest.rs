@@ -67,6 +67,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Section> {
             "ratio",
         ],
         rows: work.iter().map(Outcome::row).collect::<Result<_>>()?,
+        plot: None,
         notes,
         figures: work.iter().map(Outcome::figures).collect(),
     })

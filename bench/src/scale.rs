@@ -39,6 +39,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Section> {
         title: "Steps as the table grows, ns",
         head: vec!["step", "10 nodes", "1,000 nodes", "100,000 nodes"],
         rows: rows.collect(),
+        plot: None,
         notes: vec![
             "Nanoseconds on one core, of the quickest of several rounds: whatever else the machine does only adds to it. Nodes are asked for in \
              an order that no cache foresees, 4,096 different ones at most: what a look-up costs more in a large \

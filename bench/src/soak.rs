@@ -8,7 +8,7 @@ use crate::peers::Peers;
 use crate::process::resident;
 use crate::sender::dial;
 use crate::stats::{Summary, float};
-use crate::table::Section;
+use crate::table::{Plot, Section};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use std::io::Write as _;
@@ -85,13 +85,19 @@ pub(crate) fn run(bench: &Bench, minutes: u32) -> Result<Section> {
         after <= allowed,
         "grown from {before:.0} to {after:.0} KiB, {allowed:.0} were allowed"
     );
-    let rows =
-        samples.iter().map(|(at, kib)| vec![format!("{:.0}", at.as_secs_f64()), kib.to_string()]);
+    let moments = |at: Option<&(Duration, u64)>| at.map_or(0, |(at, _)| at.as_secs());
+    let seconds = [moments(samples.first()), moments(samples.last())];
+    let plot = Plot {
+        of: "resident, KiB",
+        seconds,
+        values: samples.iter().map(|&(_, kib)| kib).collect(),
+    };
     Ok(Section {
         name: "soak",
         title: "Minutes of churn",
-        head: vec!["after, s", "resident, KiB"],
-        rows: rows.collect(),
+        head: vec!["resident, KiB", "least", "median", "most"],
+        rows: quarters(&samples),
+        plot: Some(plot),
         notes: vec![format!(
             "{} connections, {packets} packets, {PIPES} names of pipes, {reloads} reloads, peers killed every {} s. \
              The median of the third quarter and later is {after:.0} KiB, that of the second {before:.0}; it fails above \
@@ -101,6 +107,19 @@ pub(crate) fn run(bench: &Bench, minutes: u32) -> Result<Section> {
         )],
         figures: json!({ "kib": samples.iter().map(|(_, kib)| kib).collect::<Vec<_>>() }),
     })
+}
+
+/// What was resident in each quarter of the time.
+fn quarters(samples: &[(Duration, u64)]) -> Vec<Vec<String>> {
+    let quarters = samples.chunks(samples.len().div_ceil(4).max(1));
+    let row = |quarter: &[(Duration, u64)]| {
+        let kib: Vec<f64> = quarter.iter().map(|&(_, kib)| float(kib)).collect();
+        let Summary { least, median, most } = Summary::of(&kib)?;
+        let (from, to) = (quarter.first()?.0.as_secs(), quarter.last()?.0.as_secs());
+        let figures = [least, median, most].map(|kib| format!("{kib:.0}"));
+        Some([format!("{from} to {to} s")].into_iter().chain(figures).collect())
+    };
+    quarters.filter_map(row).collect()
 }
 
 /// The medians of the second quarter and of the second half. The first quarter warms up.
