@@ -10,6 +10,10 @@ use clusterer_ratelimit::{Parameters, RateLimit};
 use clusterer_registry::{ClusterModule, PacketContext};
 use std::net::Ipv4Addr;
 
+/// Senders whose packets are taken. Each has a table with a seed of its own, by which more or fewer names collide:
+/// the sum says what an update takes, one of them how lucky a seed was.
+const SENDERS: usize = 64;
+
 /// A packet's pipes are taken, and those of many packets that came together.
 pub(crate) fn update(pipes: usize) {
     let parameters = Parameters { accept_pipes_from: 1, ..Parameters::default() };
@@ -17,16 +21,28 @@ pub(crate) fn update(pipes: usize) {
     let limit = RateLimit::new(config, Moment::ZERO);
     let bytes = codec::packet(pipes);
     let packet = Packet::parse(Dialect::V22, &bytes).expect("its header can be read");
-    let (cluster, sender) = (ClusterId::new(1), MachineId::new(2).expect("not zero"));
-    let now = Moment::from_millis(1);
-    let context = PacketContext::new(cluster, sender, true, Ipv4Addr::LOCALHOST.into(), now);
-    let operation = || limit.on_packet(&context, &packet).expect("its fields make sense");
+    let (cluster, now) = (ClusterId::new(1), Moment::from_millis(1));
+    let context = |sender| {
+        let sender = MachineId::new(sender).expect("not zero");
+        PacketContext::new(cluster, sender, true, Ipv4Addr::LOCALHOST.into(), now)
+    };
+    let contexts: Vec<_> = (2..).take(SENDERS).map(context).collect();
+    let operation = || {
+        for context in &contexts {
+            limit.on_packet(context, &packet).expect("its fields make sense");
+        }
+    };
     operation();
-    counted(&format!("ratelimit update, {}", number(pipes, "pipe")), operation);
+    let pipes = number(pipes, "pipe");
+    counted(&format!("ratelimit update, {SENDERS} senders, {pipes}"), operation);
 
-    let operation = || limit.on_packets(&context, &mut Same::new(packet, RUN));
+    let operation = || {
+        for context in &contexts {
+            limit.on_packets(context, &mut Same::new(packet, RUN));
+        }
+    };
     operation();
-    counted(&format!("ratelimit update, run of {RUN}, {}", number(pipes, "pipe")), operation);
+    counted(&format!("ratelimit update, {SENDERS} senders, run of {RUN}, {pipes}"), operation);
 }
 
 /// How many packets come together.

@@ -1,5 +1,5 @@
 //! Counting instructions with valgrind: the same program gives the same counts, whatever else the machine
-//! is doing.
+//! is doing; to half a percent where a seed of the process takes part.
 //!
 //! A program to be counted names an operation on a line of its standard output, then does it within a
 //! function called `measured`, and so on. Valgrind counts inside that function only and writes a file at each
