@@ -57,10 +57,7 @@ impl Shorts {
     pub(crate) fn insert(&mut self, name: Words, remote: Arc<Remote>) {
         self.taken += 1;
         if self.slots.len() < SPARE * self.taken {
-            let more = (2 * self.slots.len()).max(FEWEST);
-            let free = std::iter::repeat_with(Slot::default).take(more).collect();
-            let slots = std::mem::replace(&mut self.slots, free);
-            slots.into_iter().filter(|slot| !slot.is_free()).for_each(|slot| self.put(slot));
+            self.resize((2 * self.slots.len()).max(FEWEST));
         }
         self.put(Slot { name, remote: Some(remote) });
     }
@@ -71,10 +68,21 @@ impl Shorts {
             if slot.name == name {
                 *slot = Slot::default();
                 self.taken -= 1;
-                return self.close(at);
+                self.close(at);
+                break;
             }
             at = self.next(at);
         }
+        // What many names once took is given back.
+        if self.slots.len() > FEWEST && self.slots.len() > 4 * SPARE * self.taken {
+            self.resize(self.slots.len() / 2);
+        }
+    }
+
+    fn resize(&mut self, slots: usize) {
+        let free = std::iter::repeat_with(Slot::default).take(slots).collect();
+        let former = std::mem::replace(&mut self.slots, free);
+        former.into_iter().filter(|slot| !slot.is_free()).for_each(|slot| self.put(slot));
     }
 
     /// After a slot has become free: what stands behind it, up to another free one, may be there only because it was
@@ -204,7 +212,10 @@ mod tests {
             assert!(shorts.slots.len() >= SPARE * shorts.len(), "{name}");
             assert!(shorts.slots.len() <= (2 * SPARE * shorts.len()).max(FEWEST), "{name}");
         }
-        (0..1000).for_each(|name| shorts.remove(words(name)));
+        for name in 0..1000 {
+            shorts.remove(words(name));
+            assert!(shorts.slots.len() <= (4 * SPARE * shorts.len()).max(FEWEST), "{name}");
+        }
         assert_eq!((shorts.len(), shorts.slots.capacity()), (0, 0));
         shorts.remove(words(1));
         assert_eq!(Arc::strong_count(&remote), 1);
