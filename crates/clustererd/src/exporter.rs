@@ -6,7 +6,8 @@ mod page;
 mod tests;
 
 use crate::activation::Passed;
-use crate::{http, reload};
+use crate::reload;
+use crate::vitals::Vitals;
 use anyhow::{Context as _, Result};
 use clusterer::{CALLBACK_BUCKETS, CALLBACK_SECONDS, Cluster};
 use clusterer_mi::{HttpConfig, HttpHandle, HttpResponse, HttpServer};
@@ -111,9 +112,9 @@ fn render(figures: &PrometheusHandle, cluster: &Cluster) -> String {
 
 impl Recording {
     /// Answers scrapes, and whether the node runs.
-    pub(crate) fn serve(self, cluster: &Cluster) -> Result<Exporting> {
+    pub(crate) fn serve(self, vitals: &Vitals) -> Result<Exporting> {
         let Self { figures, server, upkeep } = self;
-        let node = cluster.clone();
+        let node = vitals.cluster().clone();
         // However many ask, one page is made at a time, beside everything else that the runtime does.
         let turn = Arc::new(Mutex::new(()));
         let server = server.get("/metrics", move || {
@@ -124,7 +125,8 @@ impl Recording {
                 HttpResponse::new(TEXT_FORMAT, page.unwrap_or_default())
             }
         });
-        let server = server.ready_when(http::readiness(cluster)).serve()?;
+        let asked = vitals.clone();
+        let server = server.ready_when(move || asked.ready()).serve()?;
         Ok(Exporting { server, upkeep })
     }
 }

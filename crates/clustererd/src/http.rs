@@ -4,12 +4,10 @@ use crate::activation::Passed;
 use crate::config::{ConfigError, Http};
 use crate::run::Failure;
 use crate::status;
-use clusterer::Cluster;
+use crate::vitals::Vitals;
 use clusterer_mi::{CommandTable, HttpHandle, HttpServer, Token};
 use clusterer_ratelimit::RateLimit;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
 
 /// Binds the address, or takes the socket that was passed for it. Clients that connect wait until the
 /// server serves.
@@ -33,26 +31,16 @@ pub(crate) fn token(section: &Http) -> Result<Option<Token>, ConfigError> {
 pub(crate) fn serve(
     server: HttpServer,
     section: &Http,
-    cluster: &Cluster,
+    vitals: &Vitals,
     ratelimit: Option<&RateLimit>,
     table: Arc<CommandTable>,
 ) -> Result<HttpHandle, Failure> {
     // Without a token anybody who sees the page could press its buttons.
     let control = section.token_file.value.as_ref().map(|_| format!("/{}", section.root.value));
-    status::mount(server, cluster, ratelimit, control.as_deref())
+    let asked = vitals.clone();
+    status::mount(server, vitals.cluster(), ratelimit, control.as_deref())
         .commands(table)
-        .ready_when(readiness(cluster))
+        .ready_when(move || asked.ready())
         .serve()
         .map_err(|error| Failure::Run(error.into()))
-}
-
-/// What `/readyz` says of a node that has started.
-pub(crate) fn readiness(cluster: &Cluster) -> impl Fn() -> Result<(), String> + use<> {
-    let node = cluster.clone();
-    move || if runs(&node) { Ok(()) } else { Err("stopped".to_owned()) }
-}
-
-fn runs(cluster: &Cluster) -> bool {
-    let mut context = Context::from_waker(Waker::noop());
-    pin!(cluster.stopped()).poll(&mut context).is_pending()
 }

@@ -14,6 +14,7 @@ mod manager;
 mod reload;
 mod run;
 mod status;
+mod vitals;
 
 use clap::{Parser, Subcommand};
 use config::{Config, LogFormat};

@@ -1,5 +1,6 @@
 //! What the service manager is told: systemd's datagrams of `NAME=VALUE` lines. Without one, nothing.
 
+use crate::vitals::Vitals;
 use clusterer::{Cluster, State};
 use rustix::time::{ClockId, clock_gettime};
 use std::env;
@@ -16,7 +17,7 @@ use tokio::time::MissedTickBehavior;
 /// Who does not read is not waited for any longer. A manager that works reads at once.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often the status is looked at where there is no watchdog.
+/// How often the node is asked for a heartbeat, and its status looked at, where there is no watchdog.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// The program that has started this one, if it wants to know how it fares.
@@ -80,29 +81,23 @@ impl Manager {
         self.tell("STOPPING=1\nSTATUS=ending");
     }
 
-    /// Feeds the watchdog for as long as the node's threads turn, and shows how the node is. Ends with the
-    /// node. A thread that stands still keeps this waiting, and so has the watchdog bite.
-    pub(crate) async fn attend(self, cluster: Cluster) {
-        if self.socket.is_none() {
-            return;
-        }
+    /// Feeds the watchdog for as long as the node's threads turn, and shows how the node is; asks for its heartbeat
+    /// also if there is nobody to tell. Returns when one of the threads has ended: what is left of the node is
+    /// none. A thread that stands still keeps this waiting, and so has the watchdog bite.
+    pub(crate) async fn attend(self, vitals: Vitals) {
         let mut timer = tokio::time::interval(self.watchdog.map_or(EVERY, |within| within / 2));
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut shown = String::new();
         loop {
             timer.tick().await;
-            if cluster.heartbeat().await.is_err() {
-                // Who was told to end attends no more by then.
-                tracing::error!(
-                    "a thread that everything depends on has ended by itself: start the daemon again"
-                );
-                return self.tell("STATUS=a thread has ended by itself: start it again");
+            if vitals.heartbeat().await.is_err() {
+                return;
             }
             let mut lines = Vec::new();
             if self.watchdog.is_some() {
                 lines.push("WATCHDOG=1".to_owned());
             }
-            let status = self.status(&cluster);
+            let status = self.status(vitals.cluster());
             if status != shown {
                 lines.push(status_line(&status));
                 shown = status;

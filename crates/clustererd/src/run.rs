@@ -1,5 +1,8 @@
 //! From a configuration to a running node, and to its end.
 
+#[cfg(test)]
+mod tests;
+
 use crate::activation::Passed;
 use crate::commands::commands;
 use crate::config::{Clusterer, Config, ConfigError, Datagram, Fifo};
@@ -8,6 +11,7 @@ use crate::http;
 use crate::log::LogControl;
 use crate::manager::Manager;
 use crate::reload::Reloader;
+use crate::vitals::Vitals;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clusterer::{Cluster, Dialect, ListenerConfig, MachineId, NodeStore, StartError, StoreError};
 use clusterer_db::Options;
@@ -68,7 +72,7 @@ pub(crate) fn run(config: Config, path: &Path, log: LogControl) -> Result<(), Fa
         };
         let http = node.http.as_ref().map(HttpHandle::access);
         let has_token = config.http.is_some_and(|section| section.token_file.value.is_some());
-        let (path, cluster) = (path.to_owned(), node.cluster.clone());
+        let (path, cluster) = (path.to_owned(), node.vitals.cluster().clone());
         let values = config.values;
         let reloader = Reloader { path, values, cluster, log, http, has_token };
         node.run(signals, manager, reloader).await.map_err(Failure::Run)
@@ -90,12 +94,12 @@ fn raise_descriptor_limit() {
 
 /// Everything that runs.
 struct Node {
-    cluster: Cluster,
     datagram: Option<DatagramHandle>,
     exporter: Option<Exporting>,
     fifo: Option<FifoHandle>,
     http: Option<HttpHandle>,
     ratelimit: Option<Running>,
+    vitals: Vitals,
 }
 
 /// What a signal asks for.
@@ -138,6 +142,7 @@ impl Node {
             None => None,
         };
         let table = commands(&cluster, ratelimit.as_ref(), log).map_err(Failure::Run)?;
+        let vitals = Vitals::new(cluster.clone());
         let fifo = match fifo {
             Some(fifo) => {
                 Some(fifo.serve(table.clone()).map_err(|error| Failure::Run(error.into()))?)
@@ -152,31 +157,31 @@ impl Node {
         };
         let http = match (http, &config.http) {
             (Some(http), Some(section)) => {
-                Some(http::serve(http, section, &cluster, ratelimit.as_ref(), table)?)
+                Some(http::serve(http, section, &vitals, ratelimit.as_ref(), table)?)
             }
             _ => None,
         };
         let exporter = match exporter {
-            Some(exporter) => Some(exporter.serve(&cluster).map_err(Failure::Run)?),
+            Some(exporter) => Some(exporter.serve(&vitals).map_err(Failure::Run)?),
             None => None,
         };
         tracing::info!(server_id = %own, listen = ?cluster.local_addresses(), "running");
-        Ok(Self { cluster, datagram, exporter, fifo, http, ratelimit: running })
+        Ok(Self { datagram, exporter, fifo, http, ratelimit: running, vitals })
     }
 
-    /// Obeys signals until one ends it.
+    /// Obeys signals until one ends it, or it has ended by itself.
     async fn run(
         self,
         mut signals: Signals,
         manager: Manager,
         mut reloader: Reloader,
     ) -> Result<()> {
-        manager.ready(&self.cluster);
-        let attending = tokio::spawn(manager.clone().attend(self.cluster.clone()));
+        let cluster = self.vitals.cluster().clone();
+        manager.ready(&cluster);
         // A reload may wait for the database, a signal to end must not wait for a reload. A signal that
         // comes during one asks for another.
         let reload = Arc::new(Notify::new());
-        let (asked, cluster, told) = (reload.clone(), self.cluster.clone(), manager.clone());
+        let (asked, told) = (reload.clone(), manager.clone());
         let reloads = tokio::spawn(async move {
             loop {
                 asked.notified().await;
@@ -185,18 +190,8 @@ impl Node {
                 told.reloaded(&cluster, misread);
             }
         });
-        let broken = loop {
-            tokio::select! {
-                asked = signals.next() => match asked {
-                    Asked::End => break false,
-                    Asked::Reload => reload.notify_one(),
-                },
-                // Nobody has asked it to.
-                () = self.cluster.stopped() => break true,
-            }
-        };
+        let broken = breaks_down(&self.vitals, &manager, &mut signals, &reload).await;
         reloads.abort();
-        attending.abort();
         manager.stopping();
         tracing::info!("ending");
         tokio::select! {
@@ -232,11 +227,37 @@ impl Node {
         if let Some(ratelimit) = self.ratelimit {
             ratelimit.stop().await;
         }
-        self.cluster.shutdown().await;
+        self.vitals.cluster().shutdown().await;
         if let Some(exporter) = self.exporter {
             exporter.end().await;
         }
     }
+}
+
+/// Obeys signals until one asks for the end, or the node has ended without being asked: the latter is true.
+async fn breaks_down(
+    vitals: &Vitals,
+    manager: &Manager,
+    signals: &mut Signals,
+    reload: &Notify,
+) -> bool {
+    let mut attending = tokio::spawn(manager.clone().attend(vitals.clone()));
+    let broken = loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::End => break false,
+                Asked::Reload => reload.notify_one(),
+            },
+            () = vitals.cluster().stopped() => break true,
+            // Or the transport alone has.
+            _ = &mut attending => {
+                tracing::error!("a thread that everything depends on has ended by itself");
+                break true;
+            }
+        }
+    };
+    attending.abort();
+    broken
 }
 
 impl Signals {
