@@ -12,7 +12,7 @@ use clusterer_mi::{CommandTable, FifoConfig, FifoError, FifoServer};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::support::{Bench, LONG, Reply, config, make_fifo, until};
+use crate::support::{Bench, Deadline, LONG, Reply, config, make_fifo, promptly, until};
 
 fn bind(configure: impl FnOnce(&mut FifoConfig)) -> Result<(), FifoError> {
     let dir = tempfile::tempdir().unwrap();
@@ -206,32 +206,44 @@ fn shutdown_answers_what_is_written_but_not_read() {
 
 #[test]
 fn shutdown_waits_a_moment_for_who_has_the_fifo_open() {
-    let mut bench = Bench::new();
-    let reply = bench.reply();
-    let mut writer = bench.writer();
-    thread::scope(|scope| {
-        let stopping = bench.handle.take().unwrap().shutdown();
-        scope.spawn(|| bench.runtime.block_on(stopping));
-        until("the FIFO is gone", || !bench.path().exists());
-        writer.write_all(format!(":note:{}\n1\n\n", reply.name).as_bytes()).unwrap();
-        drop(writer);
-        assert_eq!(reply.read(), "200 OK\n\n");
+    promptly(|| {
+        let mut bench = Bench::new();
+        let reply = bench.reply();
+        let mut writer = bench.writer();
+        thread::scope(|scope| {
+            let deadline = Deadline::begin();
+            let stopping = bench.handle.take().unwrap().shutdown();
+            scope.spawn(|| bench.runtime.block_on(stopping));
+            until("the FIFO is gone", || !bench.path().exists());
+            let written = writer.write_all(format!(":note:{}\n1\n\n", reply.name).as_bytes());
+            drop(writer);
+            deadline.met()?;
+            written.unwrap();
+            assert_eq!(reply.read(), "200 OK\n\n");
+            Ok(())
+        })
     });
 }
 
 #[test]
 fn shutdown_finishes_a_request_whose_answer_nobody_reads_yet() {
-    let mut bench = Bench::with(|config| config.reader_wait = LONG, &[]);
-    make_fifo(&bench.dir.path().join("later"));
-    bench.write(":note:later\n1\n\n");
-    let writer = bench.writer();
-    until("the request is read", || rustix::io::ioctl_fionread(&writer) == Ok(0));
-    drop(writer);
-    thread::scope(|scope| {
-        let stopping = bench.handle.take().unwrap().shutdown();
-        scope.spawn(|| bench.runtime.block_on(stopping));
-        until("the FIFO is gone", || !bench.path().exists());
-        assert_eq!(Reply::open(bench.dir.path(), "later").read(), "200 OK\n\n");
+    promptly(|| {
+        let mut bench = Bench::with(|config| config.reader_wait = LONG, &[]);
+        make_fifo(&bench.dir.path().join("later"));
+        bench.write(":note:later\n1\n\n");
+        let writer = bench.writer();
+        until("the request is read", || rustix::io::ioctl_fionread(&writer) == Ok(0));
+        drop(writer);
+        thread::scope(|scope| {
+            let deadline = Deadline::begin();
+            let stopping = bench.handle.take().unwrap().shutdown();
+            scope.spawn(|| bench.runtime.block_on(stopping));
+            until("the FIFO is gone", || !bench.path().exists());
+            let reply = Reply::open(bench.dir.path(), "later");
+            deadline.met()?;
+            assert_eq!(reply.read(), "200 OK\n\n");
+            Ok(())
+        })
     });
 }
 

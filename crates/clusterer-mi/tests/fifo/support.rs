@@ -237,3 +237,28 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
         thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// A server that stops gives others a second. Who takes half of it is late, by its own clock, and has shown nothing
+/// of the server.
+const PROMPT: Duration = Duration::from_millis(500);
+
+/// Runs a test that has to act while a server stops, again if it was late.
+pub(crate) fn promptly(attempt: impl Fn() -> Result<(), Late>) {
+    assert!((0..10).any(|_| attempt().is_ok()), "this machine was too slow ten times");
+}
+
+pub(crate) struct Late;
+
+/// By when a test has to have acted.
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    /// To be called before the server is told to stop.
+    pub(crate) fn begin() -> Self {
+        Self(Instant::now() + PROMPT)
+    }
+
+    pub(crate) fn met(&self) -> Result<(), Late> {
+        if Instant::now() < self.0 { Ok(()) } else { Err(Late) }
+    }
+}
