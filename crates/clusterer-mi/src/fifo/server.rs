@@ -127,8 +127,8 @@ async fn run(
         () = too_late(stopped.clone()) => {}
         () = listener.serve(check_interval, stopped) => {}
     }
-    let mut waiting = listener.close();
     let finish = async {
+        let mut waiting = listener.close().await;
         while waiting.join_next().await.is_some() {}
         // An error would be a panic: over in any case.
         let _ = (&mut executor).await;
@@ -208,11 +208,16 @@ impl Listener {
                 Ok(0) | Err(_) => return,
                 Ok(length) => self.take(buffer.get(..length).unwrap_or_default()).await,
             }
+            // Else writers that never stop would put off the end, which is looked at in between.
+            yield_now().await;
         }
     }
 
-    /// The requests whose reply FIFO nobody reads yet.
-    fn close(self) -> JoinSet<()> {
+    /// Reads nothing more. The requests whose reply FIFO nobody reads yet.
+    async fn close(mut self) -> JoinSet<()> {
+        self.endpoint.remove();
+        self.receiver = None;
+        self.forget_request("was cut off").await;
         self.dispatcher.waiting
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use clusterer_mi::{CommandTable, FifoConfig, FifoError, FifoServer};
+use clusterer_mi::{CommandTable, FifoConfig, FifoError, FifoServer, jsonrpc};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
@@ -245,6 +245,60 @@ fn shutdown_finishes_a_request_whose_answer_nobody_reads_yet() {
             Ok(())
         })
     });
+}
+
+/// Its client waited in vain, and nobody counted it.
+#[test]
+fn shutdown_tells_whose_request_is_cut_off() {
+    for writer_stays in [false, true] {
+        let mut bench = Bench::with(|config| config.request_timeout = LONG * 100, &[]);
+        let reply = bench.reply();
+        let mut writer = bench.writer();
+        write!(writer, ":{}:{{\"jsonrpc\":\"2.0", reply.name).unwrap();
+        let kept = writer_stays.then_some(writer);
+        bench.stop();
+        assert_eq!(reply.read(), jsonrpc::PARSE_ERROR);
+        bench.await_refused(1);
+        drop(kept);
+    }
+    let mut bench = Bench::new();
+    let reply = bench.reply();
+    let mut writer = bench.writer();
+    write!(writer, ":note:{}\n1\n", reply.name).unwrap();
+    bench.stop();
+    bench.await_refused(1);
+    assert_eq!((reply.is_silent(), bench.ran()), (true, vec![]));
+}
+
+/// They kept the runtime's thread, on which the end of their time was to be seen.
+#[test]
+fn shutdown_ends_whoever_goes_on_writing() {
+    let mut bench = Bench::new();
+    let stop = Arc::new(AtomicBool::new(false));
+    let writers = [bench.writer(), bench.writer(), bench.writer()].map(|mut writer| {
+        let stop = Arc::clone(&stop);
+        thread::spawn(move || {
+            // Reading them takes longer than writing them.
+            let lines = b":x\n".repeat(1 << 15);
+            // Until nobody reads.
+            while !stop.load(Ordering::Relaxed) && writer.write_all(&lines).is_ok() {}
+        })
+    });
+    // So that it is never found empty.
+    rustix::pipe::fcntl_setpipe_size(bench.writer(), 1 << 20).unwrap();
+    let (over, ended) = mpsc::channel();
+    let stopping = bench.handle.take().unwrap().shutdown();
+    let server = bench.runtime.spawn(async move {
+        stopping.await;
+        over.send(()).unwrap();
+    });
+    let in_time = ended.recv_timeout(LONG);
+    stop.store(true, Ordering::Relaxed);
+    for writer in writers {
+        writer.join().unwrap();
+    }
+    in_time.unwrap();
+    bench.runtime.block_on(server).unwrap();
 }
 
 #[test]
