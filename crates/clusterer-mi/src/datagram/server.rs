@@ -56,7 +56,8 @@ impl DatagramServer {
         })?;
         let socket = Arc::new(socket);
         let log = Arc::new(LimitedLog::new("datagrams"));
-        let slots = config.max_requests.clamp(1, Semaphore::MAX_PERMITS);
+        let places = u32::try_from(config.max_requests).unwrap_or(u32::MAX).max(1);
+        let slots = usize::try_from(places).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let (jobs, queue) = mpsc::channel(slots);
         let patience = Patience { timeout: config.command_timeout, log: Arc::clone(&log) };
         let executor = Arc::new(Executor {
@@ -68,7 +69,7 @@ impl DatagramServer {
             runtime.spawn(in_order(queue, move |job, turn| executor.clone().execute(job, turn)));
         let (stop, stopped) = watch::channel(());
         let slots = Arc::new(Semaphore::new(slots));
-        let listener = Listener { socket, table, slots, jobs, log };
+        let listener = Listener { socket, table, slots, places, jobs, log };
         let task = runtime.spawn(run(listener, executor, stopped));
         Ok(DatagramHandle { address, stop, task })
     }
@@ -89,8 +90,8 @@ impl DatagramHandle {
         &self.address
     }
 
-    /// Removes a Unix socket, receives what is there already, gives the requests that were accepted a second to
-    /// finish, and ends.
+    /// Removes a Unix socket, receives what is there already, and what comes while requests are under way, for at
+    /// most a second; gives those that were accepted another to finish, and ends.
     pub async fn shutdown(self) {
         drop(self.stop);
         // An error would be a panic or the end of the runtime: over in any case.
@@ -116,6 +117,8 @@ struct Listener {
     /// Where requests are counted that are none.
     table: Arc<CommandTable>,
     slots: Arc<Semaphore>,
+    /// How many slots there are.
+    places: u32,
     jobs: mpsc::Sender<Job>,
     log: Arc<LimitedLog>,
 }
@@ -132,13 +135,31 @@ impl Listener {
     async fn serve(self, stopped: watch::Receiver<()>) {
         self.listen(stopped).await;
         self.socket.remove();
-        // Unread, it would be gone with the socket, and its clients would wait for an answer.
+        self.listen_while_busy().await;
+    }
+
+    /// Receives what is there, and what comes while requests are under way: unread, it would be gone with the
+    /// socket, and its clients would wait for an answer.
+    async fn listen_while_busy(&self) {
         let mut buffer = vec![0; MAX_JSON];
-        while let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await
-            && let Ok(received) = self.socket.try_receive(&mut buffer)
-        {
-            let datagram = buffer.get(..received.length).unwrap_or_default();
-            self.accept(datagram, received, permit).await;
+        loop {
+            let received = tokio::select! {
+                biased;
+                received = self.socket.receive(&mut buffer) => received,
+                // Nothing is under way any more. What the runtime has not noticed yet may be there all the same.
+                _ = self.slots.acquire_many(self.places) => match self.socket.try_receive(&mut buffer) {
+                    Ok(received) => Ok(received),
+                    Err(_) => return,
+                },
+            };
+            match received {
+                Ok(received) => {
+                    let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else { return };
+                    let datagram = buffer.get(..received.length).unwrap_or_default();
+                    self.accept(datagram, received, permit).await;
+                }
+                Err(error) => self.note_failure(&error).await,
+            }
             yield_now().await;
         }
     }
@@ -158,14 +179,16 @@ impl Listener {
                     let datagram = buffer.get(..received.length).unwrap_or_default();
                     self.accept(datagram, received, permit).await;
                 }
-                Err(error) => {
-                    self.log.warn(format_args!("receiving failed: {error}"));
-                    sleep(RETRY).await;
-                }
+                Err(error) => self.note_failure(&error).await,
             }
             // Clients that never stop must not keep the thread to themselves.
             yield_now().await;
         }
+    }
+
+    async fn note_failure(&self, error: &io::Error) {
+        self.log.warn(format_args!("receiving failed: {error}"));
+        sleep(RETRY).await;
     }
 
     async fn accept(&self, datagram: &[u8], received: Received, permit: OwnedSemaphorePermit) {

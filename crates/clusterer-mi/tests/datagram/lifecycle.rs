@@ -5,10 +5,11 @@ use std::net::UdpSocket;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::sync::{Arc, mpsc};
+use std::thread;
 
 use clusterer_mi::{CommandTable, DatagramAddress, DatagramConfig, DatagramError, DatagramServer};
 
-use crate::support::{Bench, KINDS, Kind, config, until};
+use crate::support::{Bench, Deadline, KINDS, Kind, LONG, config, promptly, until};
 
 fn bind(configure: impl FnOnce(&mut DatagramConfig)) -> Result<(), DatagramError> {
     let dir = tempfile::tempdir().unwrap();
@@ -200,6 +201,37 @@ fn shutdown_answers_what_has_arrived_but_is_not_read() {
             assert_eq!(client.receive(), "200 OK\n\n");
         }
     }
+}
+
+/// The socket was open and took them, and nobody read.
+#[test]
+fn shutdown_answers_who_asks_while_others_finish() {
+    promptly(|| {
+        let mut bench = Bench::new(Kind::Unix);
+        let (first, own) = (bench.client(), bench.dir.path().join("connected"));
+        first.send(":wait:\n1\n");
+        until("it is under way", || bench.ran() == ["wait 1"]);
+        // The name is gone by the time it asks.
+        let late = UnixDatagram::bind(own).unwrap();
+        late.connect(bench.dir.path().join("mi")).unwrap();
+        late.set_read_timeout(Some(LONG)).unwrap();
+        thread::scope(|scope| {
+            let deadline = Deadline::begin();
+            let stopping = bench.handle.take().unwrap().shutdown();
+            scope.spawn(|| bench.runtime.block_on(stopping));
+            until("the socket has no name", || !bench.dir.path().join("mi").exists());
+            let sent = late.send(b":note:\n2\n");
+            bench.gate.notify_one();
+            deadline.met()?;
+            sent.unwrap();
+            assert_eq!(first.receive(), "200 OK\n\n");
+            let mut reply = [0; 100];
+            let length = late.recv(&mut reply).unwrap();
+            assert_eq!(&reply[..length], b"200 OK\n\n");
+            assert_eq!(bench.ran(), ["wait 1", "note 2"]);
+            Ok(())
+        })
+    });
 }
 
 #[test]

@@ -16,6 +16,7 @@ use clusterer_mi::{
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 
 /// Longer than anything takes on a busy machine; only a failing test waits this long.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
@@ -26,6 +27,8 @@ pub(crate) struct Bench {
     pub(crate) ran: Ran,
     pub(crate) handle: Option<DatagramHandle>,
     pub(crate) runtime: Runtime,
+    /// Lets the command `wait` go on, once.
+    pub(crate) gate: Arc<Notify>,
     clients: AtomicU32,
     figures: Snapshotter,
 }
@@ -49,7 +52,7 @@ impl Bench {
     pub(crate) fn with(kind: Kind, configure: impl FnOnce(&mut DatagramConfig)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let ran = Ran::default();
+        let (ran, gate) = (Ran::default(), Arc::new(Notify::new()));
         let mut config = match kind {
             Kind::Udp => DatagramConfig::new("udp:127.0.0.1:0".parse().unwrap()),
             Kind::Unix => config(dir.path()),
@@ -59,11 +62,11 @@ impl Bench {
         let recorder = DebuggingRecorder::new();
         let handle = {
             let _guard = runtime.enter();
-            let table = || table(&ran);
+            let table = || table(&ran, &gate);
             server.serve(metrics::with_local_recorder(&recorder, table)).unwrap()
         };
         let (clients, figures) = (AtomicU32::new(0), recorder.snapshotter());
-        Self { dir, ran, handle: Some(handle), runtime, clients, figures }
+        Self { dir, ran, handle: Some(handle), runtime, gate, clients, figures }
     }
 
     pub(crate) fn address(&self) -> &DatagramAddress {
@@ -159,15 +162,16 @@ pub(crate) fn config(dir: &Path) -> DatagramConfig {
 }
 
 /// `note` records its parameters, `echo` answers them, `big` answers as many bytes as it is told, `slow` records
-/// after a while, `hang` never answers, `break` panics, `uptime` has no times.
-fn table(ran: &Ran) -> Arc<CommandTable> {
+/// after a while, `wait` once the gate is open, `hang` never answers, `break` panics, `uptime` has no times.
+fn table(ran: &Ran, gate: &Arc<Notify>) -> Arc<CommandTable> {
     const VALUE: &[Param] = &[Param::optional("value", "any")];
     let note = |ran: &Ran, name: &str, args: &Args| {
         let values: Vec<&str> = args.iter().map(|arg| arg.value.as_str()).collect();
         ran.lock().unwrap().push([&[name], values.as_slice()].concat().join(" "));
     };
     let spec = |name| Spec::new(name, VALUE, "For tests");
-    let (ran1, ran2) = (Arc::clone(ran), Arc::clone(ran));
+    let (ran1, ran2, ran3) = (Arc::clone(ran), Arc::clone(ran), Arc::clone(ran));
+    let gate = Arc::clone(gate);
     let mut table = CommandTable::new();
     for command in [
         command(spec("note"), move |args| {
@@ -179,6 +183,14 @@ fn table(ran: &Ran) -> Arc<CommandTable> {
             async move {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 note(&ran, "slow", &args);
+                MiReply::ok()
+            }
+        }),
+        command(spec("wait"), move |args| {
+            note(&ran3, "wait", &args);
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.notified().await;
                 MiReply::ok()
             }
         }),
@@ -218,5 +230,30 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     while !condition() {
         assert!(Instant::now() < end, "waited in vain until {what}");
         thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A server that stops gives others a second. Who takes half of it is late, by its own clock, and has shown nothing
+/// of the server.
+const PROMPT: Duration = Duration::from_millis(500);
+
+/// Runs a test that has to act while a server stops, again if it was late.
+pub(crate) fn promptly(attempt: impl Fn() -> Result<(), Late>) {
+    assert!((0..10).any(|_| attempt().is_ok()), "this machine was too slow ten times");
+}
+
+pub(crate) struct Late;
+
+/// By when a test has to have acted.
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    /// To be called before the server is told to stop.
+    pub(crate) fn begin() -> Self {
+        Self(Instant::now() + PROMPT)
+    }
+
+    pub(crate) fn met(&self) -> Result<(), Late> {
+        if Instant::now() < self.0 { Ok(()) } else { Err(Late) }
     }
 }
