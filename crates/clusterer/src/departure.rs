@@ -32,13 +32,10 @@ impl Departure {
             );
             self.view.store(self.nothing.clone());
         }
-        // A transport that is not ours may be what panics.
-        let closing = || {
-            self.transport.forget();
-            self.close_links(&last);
-        };
-        if (panicked || self.foreign) && catch_unwind(AssertUnwindSafe(closing)).is_err() {
-            tracing::error!("the transport panicked when it was to close its links");
+        if panicked || self.foreign {
+            // The links first: they would be counted on. What receivers remember takes room.
+            guarded("close its links", || self.close_links(&last));
+            guarded("forget", || self.transport.forget());
         }
     }
 
@@ -48,5 +45,12 @@ impl Departure {
         for link in links {
             self.transport.command(Command::Close(link));
         }
+    }
+}
+
+/// A transport that is not ours may be what panics.
+fn guarded(what: &'static str, call: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(call)).is_err() {
+        tracing::error!("the transport panicked when it was to {what}");
     }
 }

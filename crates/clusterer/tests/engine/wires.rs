@@ -45,6 +45,8 @@ pub(crate) struct Wires {
     /// How often connections were to forget what they remember.
     forgotten: AtomicUsize,
     broken: AtomicBool,
+    /// It panics when it is to have connections forget.
+    forgets_nothing: AtomicBool,
     /// What is to be told when everything was read; `None`: it is told at once.
     drains: Mutex<Option<Vec<AfterDrain>>>,
 }
@@ -73,6 +75,7 @@ impl Transport for Wires {
 
     fn forget(&self) {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.forgets_nothing.load(Ordering::SeqCst), "this transport has another bug");
     }
 
     fn local_addresses(&self) -> Vec<SocketAddr> {
@@ -308,6 +311,17 @@ async fn every_link_is_closed_at_a_shutdown_and_by_the_last_handle() {
         drop(std::mem::replace(&mut bench.engine, other.engine));
         eventually("they are closed", || bench.closed() == opened).await;
     }
+}
+
+/// They stayed, and were counted on.
+#[tokio::test]
+async fn links_are_closed_by_a_transport_that_panics_when_it_is_to_forget() {
+    let bench = Bench::start().await;
+    let begun = bench.wires.forgotten.load(Ordering::SeqCst);
+    bench.wires.forgets_nothing.store(true, Ordering::SeqCst);
+    ends("the shutdown", bench.engine.shutdown()).await;
+    assert_eq!((bench.opened().len(), bench.closed()), (1, bench.opened()));
+    assert_eq!(bench.wires.forgotten.load(Ordering::SeqCst), begun + 1, "it was asked");
 }
 
 /// A node that answered pings and judged nothing would be counted on for ever.
