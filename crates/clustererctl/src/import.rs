@@ -27,7 +27,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What stands for standard input. What that includes is found from the working directory.
+/// What stands for standard input on the command line. What that includes is found from the working directory.
 const STANDARD_INPUT: &str = "-";
 
 /// The most that is read from a file.
@@ -80,10 +80,14 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 struct Disk;
 
 impl Files for Disk {
-    fn read(&mut self, path: &Path) -> io::Result<Found> {
+    fn open(&mut self, path: &Path) -> io::Result<Found> {
         if path == Path::new(STANDARD_INPUT) {
             return Ok(Found { identity: path.to_owned(), text: read(io::stdin().lock())? });
         }
+        self.read(path)
+    }
+
+    fn read(&mut self, path: &Path) -> io::Result<Found> {
         let file = File::open(path)?;
         // A pipe (/dev/stdin, what a shell makes of <(m4 …)) has no name that leads to it.
         let identity = path.canonicalize().unwrap_or_else(|_| path.to_owned());

@@ -21,6 +21,12 @@ const MAX_DIRECTIVES: usize = 20;
 
 /// Where files come from: the disk, or a test.
 pub(super) trait Files {
+    /// The file that the command line names, which need not be one.
+    fn open(&mut self, path: &Path) -> io::Result<Found> {
+        self.read(path)
+    }
+
+    /// A file that another includes.
     fn read(&mut self, path: &Path) -> io::Result<Found>;
 }
 
@@ -55,7 +61,7 @@ impl<'a> Source<'a> {
     /// # Errors
     /// The file cannot be read.
     pub(super) fn open(path: &Path, files: &'a mut dyn Files) -> io::Result<Self> {
-        let found = files.read(path)?;
+        let found = files.open(path)?;
         let mut source = Self {
             files,
             open: Vec::new(),

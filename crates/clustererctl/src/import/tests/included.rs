@@ -1,6 +1,9 @@
 //! Files that include others.
 
-use super::{NODE, OURS, import_bytes, import_files};
+use super::super::Disk;
+use super::{Files, NODE, OURS, import_bytes, import_files};
+use std::io;
+use std::path::Path;
 
 #[test]
 fn included_files_are_found_from_the_file_that_includes_them() {
@@ -78,4 +81,11 @@ fn inclusion_has_its_bounds() {
     files.extend(names.iter().zip(&texts[1..]).map(|(name, text)| (name.as_str(), text.as_str())));
     let error = import_files(&files).unwrap_err();
     assert!(error.contains("more than 1000 files or 16 MiB"), "{error}");
+}
+
+/// An include of that name read standard input.
+#[test]
+fn only_the_command_line_names_standard_input() {
+    let included = Disk.read(Path::new("-")).map(|found| found.text);
+    assert_eq!(included.map_err(|error| error.kind()), Err(io::ErrorKind::NotFound));
 }
