@@ -13,6 +13,7 @@ mod bare_echo;
 mod bare_reader;
 mod bench;
 mod child;
+mod cpus;
 mod echo;
 mod fairness;
 mod fanout;
