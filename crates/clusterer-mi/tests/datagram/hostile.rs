@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use clusterer_mi::{DatagramAddress, MAX_JSON};
 
-use crate::support::{Bench, Client, KINDS, Kind, LONG, until};
+use crate::support::{Bench, Client, KINDS, Kind};
+use crate::waiting::{LONG, until};
 
 const ECHO: &str = ":echo:\n1\n";
 const ECHOED: &str = "200 OK\nArg:: 1\n\n";

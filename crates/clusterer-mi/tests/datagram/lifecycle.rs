@@ -9,7 +9,8 @@ use std::thread;
 
 use clusterer_mi::{CommandTable, DatagramAddress, DatagramConfig, DatagramError, DatagramServer};
 
-use crate::support::{Bench, Deadline, KINDS, Kind, LONG, config, promptly, until};
+use crate::support::{Bench, KINDS, Kind, config};
+use crate::waiting::{Deadline, LONG, promptly, until};
 
 fn bind(configure: impl FnOnce(&mut DatagramConfig)) -> Result<(), DatagramError> {
     let dir = tempfile::tempdir().unwrap();

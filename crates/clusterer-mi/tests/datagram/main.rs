@@ -6,3 +6,5 @@ mod hostile;
 mod lifecycle;
 mod requests;
 mod support;
+#[path = "../shared/waiting.rs"]
+mod waiting;

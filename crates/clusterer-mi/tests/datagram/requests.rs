@@ -2,7 +2,8 @@
 
 use clusterer_mi::DatagramAddress;
 
-use crate::support::{Bench, KINDS, Kind, until};
+use crate::support::{Bench, KINDS, Kind};
+use crate::waiting::until;
 
 #[test]
 fn the_text_form() {
@@ -106,7 +107,7 @@ fn an_abstract_unix_client_is_answered() {
     let server = SocketAddrUnix::new(path.as_path()).unwrap();
     sendto(&client, b":echo:", SendFlags::empty(), &server).unwrap();
     let client = std::os::unix::net::UnixDatagram::from(client);
-    client.set_read_timeout(Some(crate::support::LONG)).unwrap();
+    client.set_read_timeout(Some(crate::waiting::LONG)).unwrap();
     let mut buffer = [0; 100];
     let length = client.recv(&mut buffer).unwrap();
     assert_eq!(&buffer[..length], b"200 OK\n\n");

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clusterer_mi::{ClientError, EncodeError, call};
 
-use crate::support::{Bench, LONG, make_fifo};
+use crate::support::{Bench, make_fifo};
+use crate::waiting::LONG;
 
 #[test]
 fn parameters_arrive_as_they_are() {

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use clusterer_mi::{AnswerError, TextAnswer};
 
-use crate::support::{Bench, LONG, Reply, make_fifo, until};
+use crate::support::{Bench, Reply, make_fifo};
+use crate::waiting::{LONG, until};
 
 #[test]
 fn a_huge_request_is_refused_and_the_next_one_served() {

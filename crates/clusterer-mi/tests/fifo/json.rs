@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use clusterer_mi::{MAX_JSON, MiNode, MiReply, Spec, command, jsonrpc};
 
-use crate::support::{Bench, LONG, Reply, make_fifo};
+use crate::support::{Bench, Reply, make_fifo};
+use crate::waiting::LONG;
 
 const OK: &str = r#"{"jsonrpc":"2.0","result":"OK","id":1}"#;
 

@@ -12,7 +12,8 @@ use clusterer_mi::{CommandTable, FifoConfig, FifoError, FifoServer, jsonrpc};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::support::{Bench, Deadline, LONG, Reply, config, make_fifo, promptly, until};
+use crate::support::{Bench, Reply, config, make_fifo};
+use crate::waiting::{Deadline, LONG, promptly, until};
 
 fn bind(configure: impl FnOnce(&mut FifoConfig)) -> Result<(), FifoError> {
     let dir = tempfile::tempdir().unwrap();

@@ -8,3 +8,5 @@ mod json;
 mod lifecycle;
 mod support;
 mod transcripts;
+#[path = "../shared/waiting.rs"]
+mod waiting;
