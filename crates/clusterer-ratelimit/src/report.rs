@@ -132,3 +132,23 @@ impl Skip {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::Name;
+
+    /// Else it would still be found, by the other way, or taken for another whose words are these.
+    #[test]
+    fn a_brief_pipe_has_the_words_of_its_name_whatever_its_length() {
+        for length in 1..=SHORT {
+            let name: Vec<u8> = (b'a'..).take(length).collect();
+            let prefix = u32::try_from(length).unwrap().to_le_bytes();
+            let numbers = [1_u32, 100, 7].map(u32::to_le_bytes).concat();
+            let packet = [&prefix[..], &name, &numbers, b"rest"].concat();
+            let brief = Brief::read(&packet).unwrap();
+            let Name::Short(words) = Name::new(&name) else { panic!("{length} is short") };
+            assert_eq!((brief.name, brief.counter, brief.behind), (words, 7, &b"rest"[..]));
+        }
+    }
+}
